@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refbus.core.consent.age import AgeRules
-from refbus.core.plausibility import RULES, years_between
+from refbus.core.facts import years_between
+from refbus.core.plausibility import RULES
 from refbus.core.times import day_ms
 from refbus_gateway.forms.plausible import broken
 

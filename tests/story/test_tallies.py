@@ -58,6 +58,14 @@ def test_each_case_counts_by_what_it_says(refbus: Commands, tmp_path: Path) -> N
     assert found["", "OUTCOME", "DRAFT"] == 2
 
 
+def test_a_stated_age_counts_in_its_band(refbus: Commands, tmp_path: Path) -> None:
+    """By the day on which it was stated and that on which the case came; two bands that are possible are none."""
+    for number, aged in enumerate(({"stated_age": 15}, {"stated_age": 16, "stated_age_to": 19}, {"stated_age": 11})):
+        add(refbus, tmp_path, number, person={"prs_Gender": "Feminine", "stated_age_on": "2026-03-01", **aged})
+    found = counted(refbus)
+    assert (found["", "AGE", "12-17"], found["", "AGE", "NOT_KNOWN"]) == (1, 2)
+
+
 def test_a_period_has_its_first_and_its_last_day(refbus: Commands, tmp_path: Path) -> None:
     """A case counts on the day on which it was taken in, and by half-years each is by itself."""
     add(refbus, tmp_path, 1)

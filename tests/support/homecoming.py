@@ -54,11 +54,11 @@ class Homecoming:
         withhold: Collection[DataCategory] = (),
         **wish: Any,
     ) -> None:
-        """Begin it, under a consent to all purposes of a return. `facts`: more of the case."""
+        """Begin it, under a consent to all purposes of a return. `facts`: more of the case, or otherwise."""
         self.road = road
         minor = wish.get("is_minor", False)
         who = {"prs_FirstName": "Тўқима шахс", "is_minor": minor, **({} if minor else {"prs_Birthdate": "1991"})}
-        self.case = new_case(road.kz, case_file(about=f"Fictional: {name}", person=who, **(facts or {})))
+        self.case = new_case(road.kz, case_file(**{"about": f"Fictional: {name}", "person": who, **(facts or {})}))
         permit = {
             "purposes": RETURN_PURPOSES,
             "actions": ["DISCLOSE", "REPORT_BACK"],

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-from refbus.core.consent.age import Age, AgeFacts, AgeGroup, AgeRules, age_of, birth_span, impossible
+from refbus.core.consent.age import AgeGroup, age_span, impossible
+from refbus.core.facts import BIRTH, Facts, years_between
 from refbus.core.times import day_text, read_day
 
-BIRTH: Final = "person.prs_Birthdate"
+_STATED: Final = "person.stated_age"
+_STATED_TO: Final = "person.stated_age_to"
+_STATED_ON: Final = "person.stated_age_on"
 LONG_AGO: Final = 95
 """Age in years from which on a birth year is asked about."""
 TOO_YOUNG_TO_MARRY: Final = 16
@@ -29,59 +32,6 @@ class Weight(StrEnum):
 
     REFUSED = "REFUSED"
     ASKED = "ASKED"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a case or an event states, at one moment (ms UTC), by the rules and the day of a country.
-
-    `age`: as `age_of` derives it.
-    """
-
-    fields: Mapping[str, Any]
-    at_ms: int
-    rules: AgeRules
-    age: Age
-
-    @property
-    def today(self) -> date:
-        """The day of the country."""
-        return read_day(day_text(self.at_ms, self.rules.utc_offset_min)) or date.max
-
-    def at(self, path: str) -> Any:
-        """Return the value at a path like "risk.assessed_on"; None where nothing is stated."""
-        value: Any = self.fields
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value
-
-    def codes(self, path: str) -> frozenset[str]:
-        """Return the codes at a path: of a list, or of one field."""
-        value = self.at(path)
-        items = value if isinstance(value, list | tuple) else [] if value is None else [value]
-        return frozenset(str(item.get("code")) if isinstance(item, Mapping) else str(item) for item in items)
-
-    def number(self, path: str) -> int | None:
-        """Return the number at a path."""
-        value = self.at(path)
-        return value if type(value) is int else None
-
-    def span(self, path: str) -> tuple[date, date] | None:
-        """Return the first and the last day that a full or partial date can mean."""
-        value = self.at(path)
-        return birth_span(value) if isinstance(value, str) else None
-
-    @property
-    def oldest(self) -> int | None:
-        """The greatest age in years that the birth date allows today."""
-        born = self.span(BIRTH)
-        return None if born is None else years_between(born[0], self.today)
-
-    @property
-    def youngest(self) -> int | None:
-        """The smallest age in years that the birth date allows today."""
-        born = self.span(BIRTH)
-        return None if born is None else years_between(born[1], self.today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +48,11 @@ class Rule:
     holds: Callable[[Facts], bool]
 
 
-def facts_at(fields: Mapping[str, Any], said: AgeFacts, rules: AgeRules, at_ms: int) -> Facts:
-    """Return what fields state at a moment in ms UTC. `said`: what they say of the age."""
-    return Facts(fields, at_ms, rules, age_of(said, rules, at_ms))
-
-
 def doubts(facts: Facts) -> Iterator[Rule]:
     """Yield each rule of the table that the facts break, in its order."""
     for rule in RULES:
         if all(facts.at(path) not in (None, "", [], {}) for path in rule.paths) and rule.holds(facts):
             yield rule
-
-
-def years_between(first: date, then: date) -> int:
-    """Return how many birthdays of the one day have passed on the other; negative when it is the earlier."""
-    return then.year - first.year - ((then.month, then.day) < (first.month, first.day))
 
 
 def _birth_impossible(facts: Facts) -> bool:
@@ -150,6 +90,18 @@ def _past(path: str) -> Callable[[Facts], bool]:
 def _older_than_now(facts: Facts) -> bool:
     then, oldest = facts.number("trafficking.vic_AgeWhenTrafficked"), facts.oldest
     return then is not None and oldest is not None and then > max(oldest, 0)
+
+
+def _older_than_stated(facts: Facts) -> bool:
+    """Return whether somebody was older when it began than the stated age allows; an estimate allows any."""
+    then, stated = facts.number(_AGE_THEN), facts.stated
+    born = None if stated is None or not stated.firm else age_span(stated, facts.rules, facts.at_ms)
+    return then is not None and born is not None and then > max(years_between(born[0], facts.today), 0)
+
+
+def _band_turned(facts: Facts) -> bool:
+    least, most = facts.number(_STATED), facts.number(_STATED_TO)
+    return least is not None and most is not None and most < least
 
 
 def _adult(facts: Facts) -> bool:
@@ -233,6 +185,20 @@ RULES: Final = (
         _older_than_now,
     ),
     Rule(
+        "TRAFFICKED_OLDER_THAN_STATED",
+        Weight.REFUSED,
+        (_AGE_THEN, _STATED),
+        "the person was older when it began than the stated age allows today",
+        _older_than_stated,
+    ),
+    Rule(
+        "AGE_BAND_TURNED",
+        Weight.REFUSED,
+        (_STATED_TO, _STATED),
+        "the band of ages ends before it begins",
+        _band_turned,
+    ),
+    Rule(
         "NATIONAL_AND_STATELESS",
         Weight.REFUSED,
         (_STATUS,),
@@ -271,6 +237,7 @@ RULES: Final = (
         Rule(name, Weight.REFUSED, (path, other), heading, _before(path, other))
         for name, path, other, heading in (
             ("EXPLOITED_BEFORE_BIRTH", _BEGAN, BIRTH, "the exploitation began before the person was born"),
+            ("AGE_STATED_BEFORE_BIRTH", _STATED_ON, BIRTH, "the age was stated before the person was born"),
             ("EXPLOITATION_ENDS_FIRST", _ENDED, _BEGAN, "the exploitation ended before it began"),
             ("ARRIVED_BEFORE_BIRTH", _ARRIVED, BIRTH, "the person came to the country before being born"),
             ("DOCUMENT_BEFORE_BIRTH", _ISSUED, BIRTH, "the document was issued before the person was born"),
@@ -281,6 +248,7 @@ RULES: Final = (
     *(
         Rule(name, Weight.REFUSED, (path,), "is a day that is still to come", _ahead(path))
         for name, path in (
+            ("AGE_STATED_AHEAD", _STATED_ON),
             ("EXPLOITED_AHEAD", _BEGAN),
             ("EXPLOITATION_ENDS_AHEAD", _ENDED),
             ("ARRIVED_AHEAD", _ARRIVED),

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Final
 
 from refbus.core.consent.age import AgeRules, birth_span
-from refbus.core.plausibility import years_between
+from refbus.core.facts import years_between
 from refbus.core.times import day_text, iso_day, read_day
 
 AGE: Final = "stated.age"

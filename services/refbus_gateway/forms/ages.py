@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from refbus.core.consent.age import FIRST_YEAR, AgeFacts, AgeRules, age_of, impossible
-from refbus.core.plausibility import BIRTH
+from refbus.core.consent.age import FIRST_YEAR, AgeFacts, AgeRules, StatedAge, age_of, impossible
+from refbus.core.facts import BIRTH
 from refbus.errors import Code
 from refbus.said import said
 from refbus.wire.fields import FieldSpec, walk
@@ -23,7 +23,17 @@ def facts_of(fields: Mapping[str, Any]) -> AgeFacts:
         person.get("prs_Birthdate"),
         tuple(answer for answer in said if answer is not None),
         judged_adult=bool(judgement.get("reason") and judgement.get("judged_by_role")),
+        stated=_stated_age(person),
     )
+
+
+def _stated_age(person: Mapping[str, Any]) -> StatedAge | None:
+    """Return the age that was stated; a band of which only the end is written begins with a newborn."""
+    least, most = person.get("stated_age"), person.get("stated_age_to")
+    if least is None and most is None:
+        return None
+    firm = person.get("stated_age_estimated") is False
+    return StatedAge(least or 0, (least or 0) if most is None else most, person.get("stated_age_on"), firm)
 
 
 def check_dates(specs: Iterable[FieldSpec], fields: Mapping[str, Any], problems: Problems) -> None:
@@ -50,6 +60,7 @@ def check_fields(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, proble
     facts, judgement = facts_of(fields), fields.get("adult_judgement") or {}
     if impossible(facts.birthdate, rules, now_ms):
         return
+    _check_stated(fields.get("person") or {}, problems)
     if len(judgement) == 1:
         problems.invalid("adult_judgement", "write both: the reason, and judged_by_role")
     for clash in age_of(facts, rules, now_ms).contradictions:
@@ -60,3 +71,9 @@ def check_fields(fields: Mapping[str, Any], rules: AgeRules, now_ms: int, proble
                 said("%(clash)s: find out which is true and correct the other", clash=clash),
             )
         )
+
+
+def _check_stated(person: Mapping[str, Any], problems: Problems) -> None:
+    """Note a stated age without its day: it is true of that day alone."""
+    if _stated_age(person) is not None and person.get("stated_age_on") is None:
+        problems.invalid("person.stated_age_on", said("write the day on which the age was stated"))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from refbus.core.consent.age import AgeRules
-from refbus.core.plausibility import ASKED, Facts, Rule, Weight, doubts, facts_at
+from refbus.core.facts import Facts, facts_at
+from refbus.core.plausibility import ASKED, Rule, Weight, doubts
 from refbus.errors import Code
 from refbus.said import Said, placed, said
 from refbus_gateway.forms.ages import facts_of

@@ -14,19 +14,20 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from refbus.core.consent.age import birth_span
+from refbus.core.consent.age import AgeRules, born_between
 from refbus.core.consent.census import names_counting
 from refbus.core.consent.record import ConsentState
 from refbus.core.consent.rules import in_force
-from refbus.core.plausibility import years_between
+from refbus.core.facts import years_between
 from refbus.core.statistics import Period, half_of
 from refbus.core.times import day_text, read_day
 from refbus.each import each
 from refbus.errors import RefbusError
+from refbus_gateway.forms.ages import facts_of
 from refbus_gateway.forms.casefile import CaseFile, parse_case
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import overview
-from refbus_gateway.rules import permission
+from refbus_gateway.rules import age_check, permission
 from refbus_gateway.store import cases, referrals, tellings
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.session import Transaction, slices
@@ -127,7 +128,7 @@ def _facts(
     days = {case.id: day for case, day in some}
     bodies = cases.own_bodies(tx, days)
     outcomes = _outcomes(tx, days)
-    offset_min = gateway.utc_offset_min()
+    offset_min, rules = gateway.utc_offset_min(), age_check.rules_here(gateway)
 
     def read(case: Case) -> tuple[date, Mapping[Split, frozenset[str]]] | None:
         content = base64.b64decode(bodies[case.id]["file"])
@@ -135,7 +136,7 @@ def _facts(
         if file.fictional is not wanted.practice or (wanted.consented and not _permits(gateway, tx, case)):
             return None
         outcome = outcomes.get(case.id, frozenset({_NOT_SENT}))
-        return days[case.id], {**_values(file, days[case.id]), Split.OUTCOME: outcome}
+        return days[case.id], {**_values(file, days[case.id], rules, case.created_ms), Split.OUTCOME: outcome}
 
     def failed(case: Case, error: RefbusError) -> None:
         unread.append((case.id, error.code))
@@ -153,11 +154,14 @@ def _outcomes(tx: Transaction, numbers: Iterable[int]) -> dict[int, frozenset[st
     return {case: held for case, held in found.items() if held}
 
 
-def _values(file: CaseFile, day: date) -> dict[Split, frozenset[str]]:
-    """Return what a case says, by what it is counted; NOT_KNOWN where it says nothing."""
+def _values(file: CaseFile, day: date, rules: AgeRules, at_ms: int) -> dict[Split, frozenset[str]]:
+    """Return what a case says, by what it is counted; NOT_KNOWN where it says nothing.
+
+    `at_ms`: when the case was taken in, as of which an age without a day of its own counts.
+    """
     found = {by: _codes(file.fields, path) for by, path in _PATHS.items()}
-    birth = (file.fields.get("person") or {}).get("prs_Birthdate")
-    found[Split.AGE] = frozenset({_band(birth, day)} if birth else ())
+    born = born_between(facts_of(file.fields), rules, at_ms)
+    found[Split.AGE] = frozenset({_band(born, day)} if born else ())
     return {by: found[by] or frozenset({NOT_KNOWN}) for by in found}
 
 
@@ -169,10 +173,9 @@ def _codes(fields: Mapping[str, Any], path: Iterable[str]) -> frozenset[str]:
     return frozenset(str(item["code"]) for item in items)
 
 
-def _band(birthdate: str, day: date) -> str:
-    """Return in which band the age was on a day; NOT_KNOWN where the date leaves two possible."""
-    span = birth_span(birthdate)
-    bands = {_band_of(born, day) for born in span} if span else {NOT_KNOWN}
+def _band(born: tuple[date, date], day: date) -> str:
+    """Return in which band the age was on a day; NOT_KNOWN where the first and last day of birth leave two possible."""
+    bands = {_band_of(each, day) for each in born}
     return bands.pop() if len(bands) == 1 else NOT_KNOWN
 
 

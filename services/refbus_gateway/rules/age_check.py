@@ -97,9 +97,9 @@ def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None
         )
     if said_ms is None:
         return None
-    if age.majority_ms is None or age.majority_from_ms is None:
+    if age.majority_ms is None or age.majority_from_ms is None or age.estimated:
         longest_ms = record.event_time_ms + rules.majority_age * _LEAP_YEAR_MS
-        fits = record.event_time_ms < said_ms <= longest_ms
+        fits = max(record.event_time_ms + 1, age.majority_from_ms or 0) <= said_ms <= longest_ms
         return None if fits else Problem("majority_on", Code.CASE_INVALID, said("no child comes of age on that day"))
     fits = age.majority_from_ms <= said_ms <= age.majority_ms
     return (

@@ -22,6 +22,12 @@ from refbus_gateway.words.names import nearest_code
 NEED: Final = ("services_requested", "reason", "fictional")
 URGENCY: Final = ("responsible_worker_role", "source_of_referral")
 PERSON: Final = ("person.prs_FirstName", "person.prs_SecondName", "person.prs_Birthdate", "person.is_minor")
+STATED: Final = (
+    "person.stated_age",
+    "person.stated_age_to",
+    "person.stated_age_on",
+    "person.stated_age_estimated",
+)
 PERSON_MORE: Final = ("person.prs_Gender", "person.prs_Citizenship", "person.prs_PrimaryLanguage")
 JUDGED: Final = ("adult_judgement.reason",)
 SAFE: Final = (
@@ -172,7 +178,7 @@ BLOCKS: Final = (
     ),
 )
 ALL: Final = (
-    *(*NEED, *URGENCY, *PERSON, *PERSON_MORE, *JUDGED, *SAFE, *SAFE_MORE, *NUMBERS, *ADDRESS),
+    *(*NEED, *URGENCY, *PERSON, *STATED, *PERSON_MORE, *JUDGED, *SAFE, *SAFE_MORE, *NUMBERS, *ADDRESS),
     *(path for block in BLOCKS for path in block.paths),
 )
 CONFIRMABLE: Final = tuple(f"{CONFIRMED}.{name}" for name in ASKED)

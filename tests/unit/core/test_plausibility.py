@@ -13,6 +13,7 @@ from support.directories import NOW_MS
 
 BORN = {"person": {"prs_Birthdate": "1990-01-01"}}
 CHILD, ADULT = {"prs_Birthdate": "2016-05-01"}, {"prs_Birthdate": "1990"}
+AGED = {"stated_age": 15, "stated_age_on": "2026-02-01"}
 LEG = {"departs_ms": 2, "arrives_ms": 3}
 
 EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -23,6 +24,18 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"person": {"prs_Birthdate": "2005"}, "trafficking": {"vic_AgeWhenTrafficked": 60}},
         {"person": {"prs_Birthdate": "2005"}, "trafficking": {"vic_AgeWhenTrafficked": 21}},
     ),
+    (
+        "TRAFFICKED_OLDER_THAN_STATED",
+        {"person": {**AGED, "stated_age_estimated": False}, "trafficking": {"vic_AgeWhenTrafficked": 17}},
+        {"person": {**AGED, "stated_age_estimated": True}, "trafficking": {"vic_AgeWhenTrafficked": 17}},
+    ),
+    ("AGE_BAND_TURNED", {"person": {**AGED, "stated_age_to": 14}}, {"person": {**AGED, "stated_age_to": 15}}),
+    (
+        "AGE_STATED_BEFORE_BIRTH",
+        {"person": {"prs_Birthdate": "2016-05", "stated_age_on": "2016-04-30"}},
+        {"person": {"prs_Birthdate": "2016-05", "stated_age_on": "2016-05-01"}},
+    ),
+    ("AGE_STATED_AHEAD", {"person": {"stated_age_on": "2026-09-23"}}, {"person": {"stated_age_on": "2026-09-22"}}),
     (
         "NATIONAL_AND_STATELESS",
         {"immigration": {"status": [{"code": "NATIONAL"}, {"code": "STATELESS"}]}},

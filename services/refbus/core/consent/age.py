@@ -2,7 +2,8 @@
 
 Whoever may be a child is treated as one until a worker documents why not: the benefit of the doubt (Committee on the
 Rights of the Child, General Comment 6, paragraph 31; domain.md 2.3). The consent record carries the fact to the
-gates as `majority_at_ms`: it is null exactly for a person who was an adult when asked.
+gates as `majority_at_ms`: it is null exactly for a person who was an adult when asked. A birth date, full or partial,
+counts before a stated age, and a stated age before the mere word that somebody is a child or none.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 from refbus.core.consent.record import ConsentRecord
 from refbus.core.consent.rules import minor_until
 from refbus.core.directory import CountryPolicy
-from refbus.core.times import day_ms
+from refbus.core.times import day_ms, day_text, read_day
 from refbus.errors import Code
 from refbus.said import said
 
@@ -41,6 +42,20 @@ class AgeRules:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedAge:
+    """An age in full years, from `least` to `most`, on the day `on` (YYYY-MM-DD), where no birth date is known.
+
+    `on` None: nobody wrote the day, so the age is as of the moment at which it is read, and never grows. `firm`:
+    somebody said that it is no estimate. An estimate makes nobody an adult.
+    """
+
+    least: int
+    most: int
+    on: str | None = None
+    firm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AgeFacts:
     """What was said about the age. `birthdate`: YYYY, YYYY-MM or YYYY-MM-DD. `is_minor`: each answer that was given.
 
@@ -50,19 +65,21 @@ class AgeFacts:
     birthdate: str | None = None
     is_minor: tuple[bool, ...] = ()
     judged_adult: bool = False
+    stated: StatedAge | None = None
 
     def __bool__(self) -> bool:
         """Whether anything was said."""
-        return bool(self.birthdate or self.is_minor or self.judged_adult)
+        return bool(self.birthdate or self.is_minor or self.judged_adult or self.stated)
 
 
 @dataclass(frozen=True, slots=True)
 class Age:
     """The derived fact at one moment. `contradictions` name the facts that do not go together, never their values.
 
-    By the birth date the person comes of age between `majority_from_ms` and `majority_ms` (UTC; equal for a full date);
-    both are None without a birth date. `said_adult`: all that stands is the word that the person is no minor, without
-    a reason: the age is UNKNOWN.
+    By the birth date, or the stated age, the person comes of age between `majority_from_ms` and `majority_ms` (UTC;
+    equal for a full date); both are None where neither is known, and where an estimate says no more. `estimated`: the
+    two follow from an estimate, so the true day may be another. `said_adult`: all that stands is the word that the
+    person is no minor, without a reason: the age is UNKNOWN.
     """
 
     group: AgeGroup
@@ -70,6 +87,7 @@ class Age:
     majority_from_ms: int | None = None
     majority_ms: int | None = None
     said_adult: bool = False
+    estimated: bool = False
 
     @property
     def child(self) -> bool:
@@ -84,18 +102,68 @@ def rules_of(policy: CountryPolicy | None) -> AgeRules:
 
 def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
     """Derive the age group at `at_ms` (UTC). A birth date counts before any statement; a doubt counts as a child."""
-    born = None if facts.birthdate is None else birth_span(facts.birthdate)
+    born = born_between(facts, rules, at_ms)
     if born is None:
         wrong = () if facts.birthdate is None else (said("the birth date is none"),)
         group = _stated(facts)
         mere_word = facts.birthdate is None and group is AgeGroup.UNKNOWN and False in facts.is_minor
         return Age(group, (*wrong, *_clashes(None, facts)), said_adult=mere_word)
-    from_ms, until_ms = (day_ms(_majority(day, rules), rules.utc_offset_min) for day in born)
-    by_birth = AgeGroup.CHILD if at_ms < from_ms else AgeGroup.ADULT if at_ms >= until_ms else None
+    if facts.birthdate is None and facts.stated is not None:
+        return _by_stated_age(facts, facts.stated, _majorities(born, rules), at_ms)
+    from_ms, until_ms = _majorities(born, rules)
+    by_birth = _group_at(from_ms, until_ms, at_ms)
     wrong = (
         (said("the birth date is before 1900 or in the future"),) if impossible(facts.birthdate, rules, at_ms) else ()
     )
-    return Age(by_birth or _stated(facts), (*wrong, *_clashes(by_birth, facts)), from_ms, until_ms)
+    other = tuple(_other_age(facts, born, by_birth, rules, at_ms))
+    return Age(by_birth or _stated(facts), (*wrong, *_clashes(by_birth, facts), *other), from_ms, until_ms)
+
+
+def _by_stated_age(facts: AgeFacts, stated: StatedAge, majorities: tuple[int, int], at_ms: int) -> Age:
+    """Derive the age group from a stated age. That of an adult counts if it is no estimate and nobody says child."""
+    by_age = _group_at(*majorities, at_ms)
+    clashes = tuple(_stated_clashes(by_age, facts, stated))
+    if by_age is AgeGroup.ADULT and (not stated.firm or True in facts.is_minor):
+        return Age(_stated(facts), clashes, estimated=True)
+    return Age(by_age or _stated(facts), clashes, *majorities, estimated=not stated.firm)
+
+
+def _majorities(born: tuple[date, date], rules: AgeRules) -> tuple[int, int]:
+    """Return the first and the last moment, in ms UTC, at which a person born on one of these days comes of age."""
+    first, last = (day_ms(_majority(day, rules), rules.utc_offset_min) for day in born)
+    return first, last
+
+
+def _group_at(from_ms: int, until_ms: int, at_ms: int) -> AgeGroup | None:
+    """Return what a person who comes of age between two moments is at a third; None where it may be either."""
+    return AgeGroup.CHILD if at_ms < from_ms else AgeGroup.ADULT if at_ms >= until_ms else None
+
+
+def born_between(facts: AgeFacts, rules: AgeRules, at_ms: int) -> tuple[date, date] | None:
+    """Return the first and the last day of birth, by the birth date, else by the stated age; None without either."""
+    if facts.birthdate is not None:
+        return birth_span(facts.birthdate)
+    return None if facts.stated is None else age_span(facts.stated, rules, at_ms)
+
+
+def age_span(stated: StatedAge, rules: AgeRules, at_ms: int) -> tuple[date, date] | None:
+    """Return the first and the last day of birth by a stated age; without its day as of `at_ms` (UTC)."""
+    on = read_day(day_text(at_ms, rules.utc_offset_min) if stated.on is None else stated.on)
+    if on is None:
+        return None
+    least, most = sorted((stated.least, stated.most))
+    before = _years_before(on, most + 1)
+    return (before + timedelta(days=1) if before > date.min else before), _years_before(on, least)
+
+
+def _years_before(day: date, years: int) -> date:
+    """Return the latest day of birth of whoever is so many full years old on a day."""
+    if day.year <= years:
+        return date.min
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:  # on 29 February, whoever was born on 28 February has had the birthday; 1 March is to come
+        return date(day.year - years, 2, 28)
 
 
 def impossible(birthdate: str | None, rules: AgeRules, at_ms: int) -> bool:
@@ -109,12 +177,13 @@ def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_
 
     An adult's own word about a child, and a guardian's about an adult, are AGE_CONTRADICTS; an adult's own word about a
     person whose age nobody knows is AGE_UNKNOWN. A record that was said later than the facts knows more than they did:
-    then only the birth date still counts, as of that later moment. The mere word that the person is no minor counts as
-    an adult's here: the record may be from before a reason was asked, or its receiver may not be given the birth date.
+    then only birth date and stated age still count, as of that later moment. The mere word that the person is no minor
+    counts as an adult's here: the record may be from before a reason was asked, or its receiver may not be given the
+    birth date.
     """
     later = record.event_time_ms > at_ms
     if later:
-        facts, at_ms = AgeFacts(facts.birthdate), record.event_time_ms
+        facts, at_ms = AgeFacts(facts.birthdate, stated=facts.stated), record.event_time_ms
     age = age_of(facts, rules, at_ms)
     of_age_ms = minor_until(record)
     as_child = of_age_ms is not None and at_ms < of_age_ms
@@ -170,3 +239,27 @@ def _clashes(by_birth: AgeGroup | None, facts: AgeFacts) -> Iterator[str]:
         yield said("the birth date is that of a child, adult_judgement says adult")
     if facts.judged_adult and True in facts.is_minor:
         yield said("is_minor says true, adult_judgement says adult")
+
+
+def _stated_clashes(by_age: AgeGroup | None, facts: AgeFacts, stated: StatedAge) -> Iterator[str]:
+    """Name what contradicts a stated age. An estimate of an adult who is treated as a child contradicts nothing."""
+    if by_age is AgeGroup.CHILD and False in facts.is_minor:
+        yield said("the stated age is that of a child, is_minor says false")
+    if by_age is AgeGroup.ADULT and stated.firm and True in facts.is_minor:
+        yield said("the stated age is that of an adult, is_minor says true")
+    if by_age is AgeGroup.CHILD and facts.judged_adult:
+        yield said("the stated age is that of a child, adult_judgement says adult")
+    yield from _clashes(None, facts)
+
+
+def _other_age(
+    facts: AgeFacts, born: tuple[date, date], by_birth: AgeGroup | None, rules: AgeRules, at_ms: int
+) -> Iterator[str]:
+    """Name a stated age that cannot be that of the birth date; of an estimate only where it makes a child an adult."""
+    other = None if facts.stated is None else age_span(facts.stated, rules, at_ms)
+    if facts.stated is None or other is None:
+        return
+    apart = other[1] < born[0] or born[1] < other[0]
+    by_age = _group_at(*_majorities(other, rules), at_ms)
+    if apart and (facts.stated.firm or (None not in {by_birth, by_age} and by_birth is not by_age)):
+        yield said("the birth date and the stated age do not go together")

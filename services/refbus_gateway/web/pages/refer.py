@@ -15,7 +15,18 @@ from refbus_gateway.actions.organisations import Fitting
 from refbus_gateway.actions.profiles import ProfileShown
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import casefields, referral_draft
-from refbus_gateway.web.casefields import ADDRESS, BLOCKS, JUDGED, NEED, NUMBERS, PERSON, PERSON_MORE, SAFE, SAFE_MORE
+from refbus_gateway.web.casefields import (
+    ADDRESS,
+    BLOCKS,
+    JUDGED,
+    NEED,
+    NUMBERS,
+    PERSON,
+    PERSON_MORE,
+    SAFE,
+    SAFE_MORE,
+    STATED,
+)
 from refbus_gateway.web.fields import Shown
 from refbus_gateway.web.pages.profile import room_text
 from refbus_gateway.web.referral_draft import Begun
@@ -193,6 +204,7 @@ def person_parts(ask: Ask) -> dict[str, Any]:
     words = ask.words
     return {
         "first": casefields.of(words, PERSON),
+        "stated": casefields.of(words, STATED),
         "judged": casefields.of(words, JUDGED),
         "then": casefields.of(words, PERSON_MORE),
         "blocks": [(each, words.text(each.title), casefields.of(words, each.paths)) for each in BLOCKS],
@@ -222,9 +234,11 @@ def nickname_problems(ask: Ask, begun: Begun) -> list[Problem]:
     elif len(name) > 40 or "\n" in name:
         text = words.text("Nickname: write one short line, at most 40 letters")
         found.append(Problem("file_number", Code.CASE_INVALID, text))
-    if not begun.get("person.prs_Birthdate") and not begun.all("person.is_minor"):
+    aged = begun.get("person.prs_Birthdate") or begun.get("person.stated_age")
+    if not aged and not begun.all("person.is_minor"):
         found.append(Problem("person.is_minor", Code.AGE_UNKNOWN, words.text("Say whether the person is a child")))
-    known = begun.get("person.prs_Birthdate") or begun.get("adult_judgement.reason")
+    sure = begun.get("person.prs_Birthdate") or begun.get("person.stated_age_estimated") == "false"
+    known = sure or begun.get("adult_judgement.reason")
     if begun.get("person.is_minor") == "false" and not known:
         text = words.text("An adult: write the birth date, even only the year, or write why you are sure")
         found.append(Problem("adult_judgement.reason", Code.AGE_UNKNOWN, text))
@@ -245,7 +259,7 @@ def contact_problems(ask: Ask, begun: Begun) -> Iterable[Problem]:
 
 
 def _of_person(ask: Ask) -> tuple[Shown, ...]:
-    paths = (*PERSON, *JUDGED, *PERSON_MORE, *(path for block in BLOCKS for path in block.paths))
+    paths = (*PERSON, *STATED, *JUDGED, *PERSON_MORE, *(path for block in BLOCKS for path in block.paths))
     return casefields.of(ask.words, paths)
 
 

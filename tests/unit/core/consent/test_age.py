@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, age_of, impossible, record_problems
+from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, StatedAge, age_of, impossible, record_problems
 from refbus.core.times import day_ms, day_text
 from refbus.errors import Code
 from support.consents import child_record, consent_record
 from support.directories import NOW_MS
 
 KZ = AgeRules(18, 300)
+DAY = "2026-02-01"
 A, C, U = AgeGroup.ADULT, AgeGroup.CHILD, AgeGroup.UNKNOWN
 
 
@@ -45,6 +46,29 @@ def ms(text: str) -> int:
         (AgeFacts("2031"), C, 1),
         (AgeFacts("1400-12-23"), A, 1),
         (AgeFacts("0000"), U, 1),
+        (AgeFacts(stated=StatedAge(15, 15, DAY)), C, 0),
+        (AgeFacts(stated=StatedAge(15, 15, DAY), judged_adult=True), C, 1),
+        (AgeFacts(None, (False,), stated=StatedAge(15, 15, DAY)), C, 1),
+        (AgeFacts(None, (True, False), stated=StatedAge(15, 15, DAY)), C, 2),
+        (AgeFacts(stated=StatedAge(17, 17, DAY, firm=True)), U, 0),
+        (AgeFacts(stated=StatedAge(16, 20, DAY, firm=True)), U, 0),
+        (AgeFacts(None, (True,), stated=StatedAge(16, 20, DAY)), C, 0),
+        (AgeFacts(None, (False,), stated=StatedAge(16, 20, DAY)), U, 0),
+        (AgeFacts(stated=StatedAge(16, 20, DAY), judged_adult=True), A, 0),
+        (AgeFacts(stated=StatedAge(30, 30, DAY)), U, 0),
+        (AgeFacts(stated=StatedAge(30, 30, DAY), judged_adult=True), A, 0),
+        (AgeFacts(None, (True,), stated=StatedAge(30, 30, DAY)), C, 0),
+        (AgeFacts(stated=StatedAge(30, 30, DAY, firm=True)), A, 0),
+        (AgeFacts(None, (True,), stated=StatedAge(30, 30, DAY, firm=True)), C, 1),
+        (AgeFacts(stated=StatedAge(17, 17, firm=True)), C, 0),
+        (AgeFacts(stated=StatedAge(20, 17, DAY, firm=True)), U, 0),
+        (AgeFacts(stated=StatedAge(15, 15, "0001-01-01")), U, 0),
+        (AgeFacts(stated=StatedAge(15, 15, "soon")), U, 0),
+        (AgeFacts("2008", stated=StatedAge(17, 17, DAY, firm=True)), U, 0),
+        (AgeFacts("1991", stated=StatedAge(15, 15, DAY)), A, 1),
+        (AgeFacts("2015", stated=StatedAge(30, 30, DAY)), C, 1),
+        (AgeFacts("2012", stated=StatedAge(15, 15, DAY)), C, 0),
+        (AgeFacts("2012", stated=StatedAge(15, 15, DAY, firm=True)), C, 1),
     ],
 )
 def test_the_age_follows_from_all_that_was_said(facts: AgeFacts, group: AgeGroup, clashes: int) -> None:
@@ -102,6 +126,13 @@ def test_a_consent_must_be_that_of_the_same_age() -> None:
         (AgeFacts(), adult, [Code.AGE_UNKNOWN]),
         (AgeFacts(), child, []),
         (AgeFacts("2008", (False,)), adult, [Code.AGE_UNKNOWN]),
+        (AgeFacts(stated=StatedAge(15, 15, DAY)), adult, [Code.AGE_CONTRADICTS]),
+        (AgeFacts(stated=StatedAge(15, 15, DAY)), child, []),
+        (AgeFacts(stated=StatedAge(30, 30, DAY)), adult, [Code.AGE_UNKNOWN]),
+        (AgeFacts(stated=StatedAge(30, 30, DAY)), child, []),
+        (AgeFacts(None, (False,), stated=StatedAge(30, 30, DAY)), adult, [Code.AGE_UNKNOWN]),
+        (AgeFacts(stated=StatedAge(30, 30, DAY), judged_adult=True), adult, []),
+        (AgeFacts(stated=StatedAge(30, 30, DAY, firm=True)), adult, []),
         (AgeFacts(is_minor=(False,)), adult, []),
         (AgeFacts(is_minor=(False,)), child, [Code.AGE_CONTRADICTS]),
     ):
@@ -113,6 +144,8 @@ def test_an_answer_that_was_given_later_knows_more_than_the_case_did() -> None:
     later = consent_record(event_time_ms=NOW_MS + 1, valid_from_ms=NOW_MS + 1)
     assert list(record_problems(AgeFacts(None, (True,)), later, KZ, NOW_MS)) == []
     assert list(record_problems(AgeFacts("2015", (True,)), later, KZ, NOW_MS)) == [Code.AGE_CONTRADICTS]
+    stated = AgeFacts(stated=StatedAge(15, 15, DAY))
+    assert list(record_problems(stated, later, KZ, NOW_MS)) == [Code.AGE_CONTRADICTS]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +155,7 @@ def test_an_answer_that_was_given_later_knows_more_than_the_case_did() -> None:
         (AgeFacts("2008"), True),
         (AgeFacts(is_minor=(False,)), True),
         (AgeFacts(judged_adult=True), True),
+        (AgeFacts(stated=StatedAge(0, 0)), True),
     ],
 )
 def test_facts_know_whether_anything_was_said(facts: AgeFacts, said: bool) -> None:

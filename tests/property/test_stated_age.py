@@ -1,0 +1,133 @@
+"""A stated age that is true never makes an adult of a child, whatever the day, the band, the zone or the leap year."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, StatedAge, age_of, age_span, record_problems
+from refbus.core.facts import years_between
+from refbus.core.times import day_ms
+from refbus.core.units import DAY_MS
+from support.consents import child_record, consent_record
+
+
+@dataclass(frozen=True)
+class Life:
+    """Somebody who was born on a day, said a true age on another, and is looked at at a moment."""
+
+    born: date
+    stated: StatedAge
+    rules: AgeRules
+    at_ms: int
+
+    def by_age(self, **others: bool | tuple[bool, ...]) -> AgeFacts:
+        """Return what the stated age tells, and others."""
+        return dataclasses.replace(AgeFacts(stated=self.stated), **others)  # type: ignore[arg-type]
+
+    @property
+    def by_birth(self) -> AgeGroup:
+        """What the person truly is."""
+        return age_of(AgeFacts(self.born.isoformat()), self.rules, self.at_ms).group
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    """Draw a life; one in four birth days and days of stating is a 29 February."""
+    leap = st.sampled_from([date(year, 2, 29) for year in range(1940, 2025, 4)])
+    days = st.dates(date(1935, 1, 1), date(2026, 6, 1))
+    born = draw(st.one_of(days, days, days, leap))
+    on = born + timedelta(days=draw(st.integers(0, 18_000)))
+    if draw(st.integers(0, 3)) == 0:
+        on = max(born, date(min(on.year - on.year % 4, 2096), 2, 29))
+    years = years_between(born, on)
+    least, most = max(0, years - draw(st.integers(0, 4))), years + draw(st.integers(0, 4))
+    rules = AgeRules(draw(st.sampled_from((16, 18, 21))), draw(st.integers(-720, 840)))
+    at_ms = day_ms(on, rules.utc_offset_min) + draw(st.integers(-2 * DAY_MS, 12_000 * DAY_MS))
+    return Life(born, StatedAge(least, most, on.isoformat(), draw(st.booleans())), rules, at_ms)
+
+
+@given(lives())
+@example(Life(date(2008, 2, 29), StatedAge(16, 16, "2025-02-28", firm=True), AgeRules(18, 300), 1_772_222_400_000))
+@example(Life(date(2006, 3, 1), StatedAge(17, 17, "2024-02-29", firm=True), AgeRules(18, 300), 1_709_164_800_000))
+def test_a_true_age_never_makes_an_adult_of_a_child(life: Life) -> None:
+    """Nor a child of an adult; and the day of majority that it gives is never before the true one."""
+    told = age_of(life.by_age(), life.rules, life.at_ms)
+    assert told.contradictions == ()
+    if told.group is not AgeGroup.UNKNOWN:
+        assert told.group is life.by_birth
+    true = age_of(AgeFacts(life.born.isoformat()), life.rules, life.at_ms).majority_ms
+    if told.majority_ms is not None and told.majority_from_ms is not None and true is not None:
+        assert told.majority_from_ms <= true <= told.majority_ms
+
+
+@given(lives())
+def test_the_days_of_birth_are_exactly_those_of_the_age(life: Life) -> None:
+    """The first and the last fit, and the days beside them do not."""
+    span, on = age_span(life.stated, life.rules, life.at_ms), date.fromisoformat(life.stated.on or "")
+    assert span is not None
+    first, last = span
+    day = timedelta(days=1)
+    assert first <= life.born <= last
+    assert years_between(first, on) <= life.stated.most < years_between(first - day, on)
+    assert years_between(last, on) >= life.stated.least > years_between(last + day, on)
+
+
+@given(lives())
+def test_an_estimate_makes_nobody_an_adult(life: Life) -> None:
+    """However old it says; a documented reason does, unless the estimate is that of a child: then both are named."""
+    estimate = dataclasses.replace(life, stated=dataclasses.replace(life.stated, firm=False))
+    told = age_of(estimate.by_age(), life.rules, life.at_ms)
+    assert told.group is not AgeGroup.ADULT
+    assert told.majority_ms is None or told.majority_ms > life.at_ms
+    judged = age_of(estimate.by_age(judged_adult=True), life.rules, life.at_ms)
+    if told.group is AgeGroup.CHILD:
+        assert judged.contradictions
+        assert judged.child
+    else:
+        assert judged.group is AgeGroup.ADULT
+        assert judged.contradictions == ()
+
+
+@given(lives(), st.integers(0, 9), st.integers(0, 9))
+def test_a_wider_band_never_protects_less(life: Life, younger: int, older: int) -> None:
+    """Whatever is known less, and whoever did not say that it is no estimate, is unknown or the same."""
+    known = life.stated
+    wider = dataclasses.replace(known, least=max(0, known.least - younger), most=known.most + older)
+    group = age_of(life.by_age(), life.rules, life.at_ms).group
+    for less in (wider, dataclasses.replace(known, firm=False)):
+        assert age_of(AgeFacts(stated=less), life.rules, life.at_ms).group in {group, AgeGroup.UNKNOWN}
+
+
+@given(lives(), st.integers(0, 9_000))
+def test_nobody_becomes_a_child_again(life: Life, days: int) -> None:
+    """With the time a child becomes unknown, and an adult if the age was no estimate."""
+    order = [AgeGroup.CHILD, AgeGroup.UNKNOWN, AgeGroup.ADULT]
+    before, after = (
+        order.index(age_of(life.by_age(), life.rules, at).group) for at in (life.at_ms, life.at_ms + days * DAY_MS)
+    )
+    assert before <= after
+
+
+@given(lives())
+def test_a_birth_date_counts_before_an_age(life: Life) -> None:
+    """The group and the majority are those of the birth date, and a true age contradicts none."""
+    for born in (life.born.isoformat(), life.born.isoformat()[:7], life.born.isoformat()[:4]):
+        assume(date.fromisoformat(life.stated.on or "") >= life.born)
+        alone = age_of(AgeFacts(born), life.rules, life.at_ms)
+        both = age_of(AgeFacts(born, stated=life.stated), life.rules, life.at_ms)
+        assert both == alone
+
+
+@given(lives())
+def test_no_consent_of_an_adult_passes_for_a_child(life: Life) -> None:
+    """A true age of a child stands against an adult's own word, and never against a guardian's for a child."""
+    assume(life.by_birth is AgeGroup.CHILD)
+    adult = dataclasses.replace(consent_record(), event_time_ms=life.at_ms)
+    assert list(record_problems(life.by_age(), adult, life.rules, life.at_ms))
+    child = dataclasses.replace(child_record(), event_time_ms=life.at_ms, majority_at_ms=life.at_ms + DAY_MS)
+    assert list(record_problems(life.by_age(), child, life.rules, life.at_ms)) == []
