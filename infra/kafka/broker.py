@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import time
 import uuid
@@ -138,6 +139,10 @@ class Broker:
     def kill(self) -> None:
         """Stop it at once, as a power cut does (the page cache stays)."""
         self._end(processes.kill, STOP_SECONDS)
+
+    def lose_disk(self) -> None:
+        """Take away everything that the broker has stored, as of a disk that broke. It must not be running."""
+        shutil.rmtree(self.directory / "data")
 
     def restart(self) -> BrokerAddress:
         """Stop and start it on the same address."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from chaos.__main__ import ALL
+from chaos.controls import CONTROLS
 from support.tree import ROOT, texts
 from tools.citations import FOLDER, anchor, cited, linked, sections
 
@@ -51,3 +53,9 @@ def test_anchors_are_those_of_common_hosts() -> None:
     """A heading with a number and marks gives the anchor that a reader's link uses."""
     assert anchor("2.1 Referral mechanisms") == "21-referral-mechanisms"
     assert anchor("8. Stream processors, and the store") == "8-stream-processors-and-the-store"
+
+
+def test_every_scenario_of_faults_is_told() -> None:
+    """What each shows, or how each negative control is broken, stands on its page by its name."""
+    text = (ROOT / FOLDER / "chaos.md").read_text(encoding="utf-8").lower()
+    assert [each.name for each in (*ALL, *CONTROLS) if each.name.lower() not in text] == []

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chaos.auditors import AuditorsScenario
 from chaos.clocks import ClocksScenario
+from chaos.clusters import THREE
 from chaos.controls import CONTROLS, Control
 from chaos.copies import CopiesScenario
 from chaos.deadlines import DeadlinesScenario
@@ -47,6 +48,7 @@ Own = (
 ALL: tuple[Own, ...] = (
     *OWN,
     *STANDBYS,
+    *THREE,
     DeadlinesScenario(),
     OfficesScenario(),
     AuditorsScenario(),

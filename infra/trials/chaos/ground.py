@@ -75,7 +75,13 @@ class Ground:
 
     @classmethod
     def open(
-        cls, folder: Path, *, federated: bool = False, settings: Mapping[str, str] | None = None, server: bool = False
+        cls,
+        folder: Path,
+        *,
+        federated: bool = False,
+        settings: Mapping[str, str] | None = None,
+        server: bool = False,
+        brokers: Mapping[str, int] = worlds.ALONE,
     ) -> Ground:
         """Make a new federation and its brokers in `folder`; what was there is removed.
 
@@ -83,7 +89,7 @@ class Ground:
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        world = worlds.create(folder / "world", federated=federated, say=lambda _line: None)
+        world = worlds.create(folder / "world", federated=federated, say=lambda _line: None, counts=brokers)
         ground = cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"), settings=settings or {})
         if server:
             ground.server = PostgresServer(folder / "postgresql")

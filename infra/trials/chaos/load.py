@@ -32,7 +32,10 @@ class LoadStuckError(Exception):
 
 
 class Load:
-    """The sender. `progress` hears how many events the broker has; `again` is the share that is sent once more."""
+    """The sender. `progress` hears how many events the broker has; `again` is the share that is sent once more.
+
+    `acks` is whose word counts as the broker's: that of all replicas in step, or of one.
+    """
 
     def __init__(
         self,
@@ -41,9 +44,10 @@ class Load:
         rng: random.Random,
         *,
         again: float = 0.02,
+        acks: str = "all",
         progress: Callable[[int], None] = lambda _sent: None,
     ) -> None:
-        self._producers = {country: _producer(address) for country, address in addresses.items()}
+        self._producers = {country: _producer(address, acks) for country, address in addresses.items()}
         self._journal = journal
         self._rng = rng
         self._again = again
@@ -135,12 +139,12 @@ def _outcome(failure: KafkaError | None) -> Outcome:
     return Outcome.FAILED if failure.code() in _REFUSED else Outcome.UNKNOWN
 
 
-def _producer(address: BrokerAddress) -> Producer:
+def _producer(address: BrokerAddress, acks: str) -> Producer:
     # Not idempotent on purpose: after an unknown outcome the same bytes go out again, and nothing but the gate dedupes.
     return Producer(
         address.client_config("chaos-load")
         | {
-            "acks": "all",
+            "acks": acks,
             "enable.idempotence": False,
             "max.in.flight.requests.per.connection": 1,
             "delivery.timeout.ms": 2_000,

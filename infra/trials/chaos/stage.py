@@ -40,6 +40,8 @@ Prepare = Callable[[Ground, Cast], Sequence[Fault]]
 class Scenario:
     """One of our own scenarios. `share` is its part of all events, relative to the others.
 
+    `brokers` has how many a country's cluster has where it is not one.
+    `acks` is whose word senders wait for. A `control` must be found out: something of it is wrong on purpose.
     `requires` names the faults that must truly have been injected; without one of them the scenario shows nothing.
     """
 
@@ -49,17 +51,26 @@ class Scenario:
     mix: Mix = field(default_factory=Mix)
     countries: tuple[CountryCode, ...] = (KZ, UZ)
     federated: bool = False
+    brokers: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     sabotage: Callable[[random.Random], Sabotage] = lambda _rng: {}
     roads: Callable[[Ground], list[Road]] | None = None
     requires: tuple[str, ...] = ()
     judge: Callable[[Ground, Tally], None] | None = None
     server: bool = False
+    acks: str = "all"
+    control: bool = False
 
     def run(self, cast: Cast) -> Result:
         """Play it. Whatever happens nothing is left running; what went wrong outside the product is `stuck`."""
         began = time.monotonic()
-        ground = Ground.open(cast.folder, federated=self.federated, settings=self.settings, server=self.server)
+        ground = Ground.open(
+            cast.folder,
+            federated=self.federated,
+            settings=self.settings,
+            server=self.server,
+            brokers=self.brokers,
+        )
         try:
             played = time.monotonic()
             stuck, sent = _play(self, ground, cast)
@@ -78,14 +89,14 @@ class Scenario:
         if missing and not stuck:
             stuck = f"not injected: {', '.join(missing)}"
         seconds = time.monotonic() - began
-        return Result(self.name, False, sent, ground.faults, tally, seconds, stuck, ground.measured)
+        return Result(self.name, self.control, sent, ground.faults, tally, seconds, stuck, ground.measured)
 
 
 def _play(scenario: Scenario, ground: Ground, cast: Cast) -> tuple[str, int]:
     ground.start_gates(scenario.countries, scenario.sabotage(cast.rng))
     timeline = Timeline(cast.rng, scenario.faults(ground, cast), cast.events)
     outboxes = {country: ground.world.address(country, f"{country}-operator") for country in scenario.countries}
-    load = Load(outboxes, ground.journal, cast.rng, progress=timeline.advance)
+    load = Load(outboxes, ground.journal, cast.rng, acks=scenario.acks, progress=timeline.advance)
     stuck = ""
     try:
         chosen = scenario.roads(ground) if scenario.roads else roads(ground, scenario.countries)

@@ -1,0 +1,203 @@
+"""Scenarios of a country whose cluster has three brokers: faults of brokers, restarts.
+
+The node of that country runs with the production profile: its gate refuses to start on less.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+from confluent_kafka.admin import AdminClient
+
+from chaos import faults, logs
+from chaos.ground import Ground, wait
+from chaos.stage import KZ, UZ, Cast, Scenario
+from chaos.timeline import Fault
+from demo.world import HA
+from kafka import Broker
+from refbus.bus.cluster import KafkaCluster
+from refbus.errors import RefbusError, TransportError
+
+SESSION_S = 9.0
+"""After this a silent broker is out (`broker.session.timeout.ms` of `kafka.properties.seated`)."""
+_STEP_S = 75.0
+_WORK_S = 60.0
+
+
+def in_step(ground: Ground) -> None:
+    """Wait until every topic of the country has all of its replicas in step. Raises TimeoutError."""
+    admin = KafkaCluster(ground.world.brokers[KZ].address()).admin()
+
+    def all_are() -> bool:
+        with suppress(RefbusError):
+            return all(each.in_sync == each.replication for each in admin.topics().values())
+        return False
+
+    if not wait(all_are, _STEP_S):
+        raise TimeoutError("a replica did not come into step")
+
+
+def work_on(ground: Ground, how: str) -> None:
+    """Show that the gate works while a broker is gone: something is written to the cluster, and the gate decides it."""
+    began = time.monotonic()
+    topic = f"{KZ}.border.{UZ}"
+
+    def is_written() -> bool:
+        with suppress(TransportError):
+            faults.poison_border(ground, KZ, UZ, [secrets.token_bytes(40)])
+            return True
+        return False
+
+    def is_decided() -> bool:
+        with suppress(logs.TopicUnreadableError):
+            end = logs.ends(ground.world.brokers[KZ].address(), [topic])[topic]
+            return bool(dict(ground.query(KZ, "SELECT topic, next_offset FROM position")).get(topic, 0) >= end)
+        return False
+
+    if not (wait(is_written, _WORK_S) and wait(is_decided, _WORK_S)):
+        raise TimeoutError("nothing was decided while a broker was gone")
+    ground.count("decided while a broker was gone")
+    lasted = f"ms until something was decided with one of three {how}, at most"
+    ground.measured[lasted] = max(ground.measured[lasted], round((time.monotonic() - began) * 1000))
+
+
+def kill_one(ground: Ground, number: int, *, disk: bool = False) -> None:
+    """Kill a broker, with `disk` take all that it has stored, let the gate go on, and start it again."""
+    broker = ground.world.brokers[KZ].each[number]
+    broker.kill()
+    if disk:
+        broker.lose_disk()
+    ground.count("disk of one of three brokers lost" if disk else "kill -9 of one of three brokers")
+    work_on(ground, "without its disk" if disk else "killed")
+    broker.start()
+    in_step(ground)
+
+
+def freeze_one(ground: Ground, number: int) -> None:
+    """Let a broker stand still for longer than its session, let the gate work meanwhile, and go on."""
+    with _frozen(ground.world.brokers[KZ].each[number]):
+        ground.count("SIGSTOP of one of three brokers")
+        work_on(ground, "frozen")
+        time.sleep(SESSION_S)
+    in_step(ground)
+
+
+def restart_one(ground: Ground, number: int) -> None:
+    """Restart a broker as an operator does: in good order, and the next one only when all replicas are in step."""
+    broker = ground.world.brokers[KZ].each[number]
+    broker.stop()
+    ground.count("restart of one of three brokers")
+    work_on(ground, "stopped")
+    broker.start()
+    in_step(ground)
+
+
+def lose_two(ground: Ground, seconds: float) -> None:
+    """Kill two of three at once, leave them dead for a while, and start them."""
+    for broker in ground.world.brokers[KZ].each[1:]:
+        broker.kill()
+    ground.count("two of three brokers gone")
+    time.sleep(seconds)
+    ground.world.brokers[KZ].start()
+    in_step(ground)
+
+
+def lose_the_only_copy(ground: Ground) -> None:
+    """Freeze two brokers; what the third takes meanwhile it has alone, and then its disk is lost."""
+    brokers = ground.world.brokers[KZ].each
+    leader = brokers[_leader(ground, f"{KZ}.outbox") - 1]
+    first, second = (each for each in brokers if each is not leader)
+    with _frozen(first), _frozen(second):
+        for _ in range(2):  # what was under way before they stood still, and what came after
+            _wait_for_sends(ground)
+        leader.kill()
+        leader.lose_disk()
+        ground.count("disk lost with what no other broker had")
+    leader.start()
+    in_step(ground)
+
+
+@contextmanager
+def _frozen(broker: Broker) -> Iterator[None]:
+    pid = broker.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _leader(ground: Ground, topic: str) -> int:
+    """Return the number of the broker that leads a topic."""
+    client = AdminClient(ground.world.brokers[KZ].address().client_config("chaos"))
+    return int(client.list_topics(topic, timeout=10).topics[topic].partitions[0].leader)
+
+
+def _wait_for_sends(ground: Ground) -> None:
+    """Wait until senders have heard something of a further wave, yes or no."""
+    before = ground.journal.path.stat().st_size
+    if not wait(lambda: ground.journal.path.stat().st_size > before, _WORK_S):
+        raise TimeoutError("nobody sent anything meanwhile")
+
+
+def _losses(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [partial(kill_one, ground, 0), partial(freeze_one, ground, 1), partial(kill_one, ground, 2, disk=True)]
+
+
+def _restarts(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [partial(restart_one, ground, number) for number in range(3)]
+
+
+def _two_gone(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [*(partial(lose_two, ground, seconds) for seconds in (5.0, 20.0)), partial(lose_the_only_copy, ground)]
+
+
+def _only_copy(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [partial(lose_the_only_copy, ground)]
+
+
+_ALONE = "disk lost with what no other broker had"
+_OF_THREE = Scenario("", 4, _losses, federated=True, brokers=HA)
+_GONE = "decided while a broker was gone"
+
+THREE: tuple[Scenario, ...] = (
+    replace(
+        _OF_THREE,
+        name="one of three brokers killed, frozen, without its disk",
+        requires=(
+            "kill -9 of one of three brokers",
+            "SIGSTOP of one of three brokers",
+            "disk of one of three brokers lost",
+            _GONE,
+        ),
+    ),
+    replace(
+        _OF_THREE,
+        name="two of three brokers gone",
+        faults=_two_gone,
+        requires=("two of three brokers gone", _ALONE),
+    ),
+    replace(
+        _OF_THREE,
+        name="two of three brokers frozen, one confirms alone",
+        share=2,
+        faults=_only_copy,
+        acks="1",
+        requires=(_ALONE,),
+        control=True,
+    ),
+    replace(
+        _OF_THREE,
+        name="three brokers restarted one after the other",
+        faults=_restarts,
+        requires=("restart of one of three brokers", _GONE),
+    ),
+)
+"""Scenarios of a cluster of three, each followed by its negative control. What each shows: docs/design/chaos.md."""
