@@ -128,4 +128,6 @@ def topics(desk: Desk, actor: Actor, now_ms: int, *, production: bool) -> Job:
 
 
 def _serve(daemon: Daemon, place: MetricsPlace | None) -> PageServer | None:
-    return None if place is None else serve(daemon.metrics, place.port, place.host, public=place.public)
+    if place is None:
+        return None
+    return serve(daemon.metrics, place.port, place.host, public=place.public, measure=daemon.measurement.lately)

@@ -1,11 +1,11 @@
-"""The statements that find what is to be sent now: they are asked twice a second, so each is made once."""
+"""The statements that find what is to be sent now, and next: they are asked often, so each is made once."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select
 
 from refbus.core.ids import KeyId
 from refbus.database.prepared import Prepared
@@ -30,6 +30,13 @@ def due(ready: str, stale: str, *, nos_only: bool, early: bool) -> Prepared:
     no = _is_withdrawal()
     query = query.where(no) if nos_only else query.where(no | ~_earlier_untaken(ready, stale))
     return Prepared(query.order_by(no.desc(), outbox.c.id).limit(most))
+
+
+@cache
+def next_due(ready: str) -> Prepared:
+    """Return the statement for the first moment after `after` (UTC ms) at which a row in the state `ready` is due."""
+    query = select(func.min(outbox.c.next_ms)).where(outbox.c.state == ready, outbox.c.next_ms > bindparam("after"))
+    return Prepared(query)
 
 
 def _is_withdrawal() -> ColumnElement[bool]:

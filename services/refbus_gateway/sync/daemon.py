@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from refbus.bus.cluster import Cluster
+from refbus.node.measurement import Measurement
 from refbus.telemetry import Metrics, Service
 from refbus.telemetry import catalogue as metric
 from refbus_gateway.home.folder import Config
@@ -18,9 +19,8 @@ from refbus_gateway.sync import certificates
 from refbus_gateway.sync.meters import Counting
 from refbus_gateway.sync.synchroniser import Synchroniser
 
-_REFRESH_MS: Final = 2_000
-_LONGEST_MS: Final = 10_000
-"""How old gauges may be that no commit has changed: of the clock and the certificate."""
+_PING_MS: Final = 2_000
+"""How often is looked whether a person is to be told of something new."""
 
 
 class Pinger:
@@ -77,11 +77,11 @@ class Daemon:
         self._bus = bus
         self._pinger = Pinger(config.notify_command, config.notify_interval_s)
         self._looked_ms: int | None = None
-        self._refreshed_ms = gateway.steady_ms() - _LONGEST_MS
-        self._mark: int | None = None
         gateway.observer = Counting(self.metrics)
         self._synchroniser = Synchroniser(gateway, bus)
         self._after = after
+        self.measurement = Measurement(gateway.clock, self.refresh)
+        self.measurement.lately()  # before anybody is shown the metrics: a 0 from before would end an alert
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Go on until `stop()`."""
@@ -97,13 +97,9 @@ class Daemon:
             self._after()
         self._pinger.add(news)
         steady_ms = self._gateway.steady_ms()
-        if self._looked_ms is None or steady_ms - self._looked_ms >= _REFRESH_MS:
+        if self._looked_ms is None or steady_ms - self._looked_ms >= _PING_MS:
             self._looked_ms = steady_ms
             self._pinger.ping(steady_ms)
-            mark = self._gateway.store.change_mark()
-            if mark != self._mark or steady_ms - self._refreshed_ms >= _LONGEST_MS:
-                self._mark, self._refreshed_ms = mark, steady_ms
-                self.refresh()
 
     def refresh(self) -> None:
         """Set the gauges to what the store says."""

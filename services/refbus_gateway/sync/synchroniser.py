@@ -29,12 +29,12 @@ from refbus_gateway.sync.writer import FIRST_RESEND_MS, Outgoing
 
 _TURN_S: Final = 0.02
 """Longest wait while the broker's client has something of ours, or where no other process can ring."""
-_REST_S: Final = 0.5
+_REST_S: Final = 1.0
 """Longest wait otherwise. What arrives in the inbox ends it at once, and so does the bell after a commit."""
-_LOOK_MS: Final = 500
-"""How often the outbox is looked at although nothing was written: rows that are due again."""
+_LOOK_MS: Final = 10_000
+"""How often the outbox is looked at although nothing was written and nothing is due: a clock may have been wrong."""
 _KEEP_UP_MS: Final = 2_000
-_TEND_MS: Final = 10_000
+_TEND_MS: Final = 30_000
 """How often is looked after what waits although nothing was written: for what is done by time, and by other files."""
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
@@ -71,6 +71,8 @@ class Synchroniser:
         self._tended_mark: int | None = None
         self._drained_ms = -_DRAIN_MS
         self._looked_ms = -_DRAIN_MS
+        self._pushed_ms = 0
+        self._due_ms: int | None = None  # when the next row is due, None while that was not asked since the last push
         self._explained_ms = -_DRAIN_MS
         self._watched_ms = -_WATCH_MS
         self._mark = -1
@@ -159,7 +161,7 @@ class Synchroniser:
             self._tend_if_needed()
             self._proving.read(_PROOFS_IN_A_TURN)
         may_rest = bell.hears and self._outgoing.idle()
-        arrived = self._draining.hear(bell, _REST_S if may_rest else _TURN_S)
+        arrived = self._draining.hear(bell, self._rest_s() if may_rest else _TURN_S)
         if arrived:
             writer.seal_owed(self._gateway)  # what a person sees by now is answered; a stop before it loses nothing
         news += arrived
@@ -170,10 +172,23 @@ class Synchroniser:
     def _has_work(self) -> bool:
         """Whether something was written since the last look, is with the broker's client, or may be due again."""
         mark, steady_ms = self._gateway.store.change_mark(), self._gateway.steady_ms()
-        if mark == self._mark and self._outgoing.idle() and steady_ms - self._looked_ms < _LOOK_MS:
+        now_ms = self._gateway.now_ms()
+        rests = mark == self._mark and self._outgoing.idle() and steady_ms - self._looked_ms < _LOOK_MS
+        if rests and now_ms < self._next_ms():
             return False
-        self._mark, self._looked_ms = mark, steady_ms
+        self._mark, self._looked_ms, self._pushed_ms, self._due_ms = mark, steady_ms, now_ms, None
         return True
+
+    def _next_ms(self) -> int:
+        """Return when the next row is due, UTC ms. It is asked once: while nothing is written, no row moves."""
+        if self._due_ms is None:
+            self._due_ms = self._outgoing.next_ms(self._pushed_ms)
+        return self._due_ms
+
+    def _rest_s(self) -> float:
+        """Return how long may be waited for others: no longer than until a row is due, as far as that is known."""
+        left_ms = _REST_S * 1000 if self._due_ms is None else self._due_ms - self._gateway.now_ms()
+        return min(max(left_ms / 1000, _TURN_S), _REST_S)
 
     def _tend_if_needed(self) -> None:
         """Look after what waits when something was written since the last time, when that failed, or was long ago."""

@@ -27,7 +27,7 @@ from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import notices, repetitions
 from refbus_gateway.outbox import announcements, envelopes
 from refbus_gateway.rules import course_state
-from refbus_gateway.store import alarms, cases, consents, outbox, referrals
+from refbus_gateway.store import alarms, cases, consents, outbox, referrals, sendable
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.sendable import NO_KEY
@@ -81,6 +81,12 @@ class Outgoing:
             # What was taken back meanwhile is not among them; what another process added waits for its own turn.
             due = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
             return [row for row in due if row.handed_ms is not None or row.event_id is None]
+
+    def next_ms(self, after_ms: int) -> int:
+        """Return when the first of the rows that are due after `after_ms` is to be sent (UTC ms), or a far moment."""
+        with self._gateway.store.read() as tx:
+            found = sendable.next_due(RowState.READY).once(tx.connection, {"after": after_ms}).scalar()
+        return after_ms + outbox.FAR_MS if found is None else int(found)
 
     def idle(self) -> bool:
         """Whether nothing is with the broker's client right now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from refbus.core.directory import OrgRole
 from refbus.core.ids import CountryCode
 from refbus.errors import Code, RuleError, SetupError
+from refbus.node.measurement import FRESH_MS
 from refbus_gateway.actions import delivery, home, keys
 from refbus_gateway.actions.actor import Actor
 from refbus_gateway.actions.desk import Desk
@@ -18,7 +20,7 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.desks import desk_of
-from support.gateways import Pair, World
+from support.gateways import Pair, World, sent
 
 NEWCOMER = keys.Said(CountryCode("uz"), OrgRole.NGO, "Fictional newcomer", ("Legal",), ("uz",))
 
@@ -90,6 +92,25 @@ def test_a_daemon_says_when_it_begins_and_ends(pair: Pair) -> None:
     assert not ended.running
     assert [each.running for each in begun] == [True]
     assert begun[0].metrics_port
+
+
+def test_the_metrics_of_a_daemon_are_of_when_they_are_read(own: Pair) -> None:
+    """It has not had a turn since a referral was written, and whoever reads sees it."""
+    desk, actor = desk_of(own.world, own.kz)
+    begun, pages = list[delivery.Begun](), list[str]()
+
+    def begin(at_work: delivery.Begun) -> None:
+        begun.append(at_work)
+        sent(own.kz)
+        own.world.clock.now_ms += FRESH_MS
+
+    def read() -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{begun[0].metrics_port}/metrics") as page:
+            pages.append(page.read().decode())
+        return True
+
+    delivery.run(desk, actor, begin, read, delivery.MetricsPlace(0, "127.0.0.1", False))
+    assert "refbus_gateway_outbox_waiting_records 1.0" in pages[0]
 
 
 def test_a_backup_is_brought_back_elsewhere(own: Pair, tmp_path: Path) -> None:

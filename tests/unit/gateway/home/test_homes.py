@@ -208,14 +208,13 @@ def test_a_ping_that_cannot_be_started_stops_nothing() -> None:
 
 
 def test_the_daemon_sends_reads_and_measures(own: Pair) -> None:
-    """One running process carries what other commands write, and its metrics name no organisation and no case."""
+    """It carries what other commands write; whoever reads its metrics gets what is so then, and no name or case."""
     world = own.world
     daemon = Daemon(own.kz, world.bus, Config())
-    server = serve(daemon.metrics, 0)
+    server = serve(daemon.metrics, 0, measure=daemon.measurement.now)
     sent(own.kz)
     deadline = time.monotonic() + 20
     daemon.run(lambda: bool(world.bus.records("kz.outbox")) or time.monotonic() > deadline)
-    daemon.refresh()
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as page:
         text = page.read().decode()
     server.close()

@@ -21,6 +21,8 @@ from refbus_gateway.store import referrals
 from refbus_gateway.sync import listener, synchroniser
 from refbus_gateway.sync.daemon import Daemon
 from refbus_gateway.sync.listener import Listener
+from refbus_gateway.sync.synchroniser import Synchroniser
+from refbus_gateway.sync.writer import FIRST_RESEND_MS
 from support.ceremonies import AGENCY, PASSPHRASE
 from support.gateways import Pair, sent
 
@@ -134,6 +136,22 @@ def test_a_record_of_the_inbox_ends_the_wait(own: Pair, monkeypatch: pytest.Monk
     assert not work.is_alive()
     assert _received(own.uz) == 1
     daemon.close()
+
+
+def test_a_row_that_is_due_again_is_work_at_its_moment(own: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody confirmed it: until its moment nothing is looked for, and no wait goes beyond it."""
+    monkeypatch.setattr(synchroniser, "_LOOK_MS", 10**12)
+    sent(own.kz)
+    at_work = Synchroniser(own.kz, own.world.bus)
+    while at_work._has_work():
+        at_work._outgoing.push()
+    assert at_work._rest_s() == synchroniser._REST_S
+    own.world.clock.now_ms += FIRST_RESEND_MS - 500
+    assert not at_work._has_work()
+    assert at_work._rest_s() == 0.5
+    own.world.clock.now_ms += 500
+    assert at_work._has_work()
+    at_work.close()
 
 
 def _received(gateway: Gateway) -> int:
