@@ -12,8 +12,8 @@ from refbus.core.directory import CountryPolicy, Directory, Organisation
 from refbus.core.ids import CountryCode, OrgId, gate_id
 from refbus.core.times import show_time
 from refbus.envelope.consent import EvidenceCache
-from refbus.errors import Code, UncheckableError
-from refbus.said import named, said
+from refbus.errors import Code, SetupError, UncheckableError
+from refbus.said import named, placed, said
 from refbus.trust.reader.history import History
 from refbus.trust.reader.loader import TrustStore
 from refbus_gateway.home import erased_again
@@ -25,6 +25,7 @@ from refbus_gateway.store import alarms, generation
 from refbus_gateway.store.session import Store
 
 _VERIFIED: Final = "directory-verified"
+_ROOT: Final = "directory-root"
 _KEYS_AGAIN_MS: Final = 60_000
 """After so long key files that did not open are tried again."""
 
@@ -167,18 +168,24 @@ class Gateway:
         """Read the directory's verified versions; verify what arrived, unless all is as a process of this home left it.
 
         What is believed without a look at signatures has its keyed hash in the store, which nobody makes who has only
-        the files of the home. So whatever was changed here while nobody worked is verified at the next opening.
+        the files of the home. So whatever was changed here while nobody worked is verified at the next opening. The
+        root, by which it is verified, has one too: with another one nothing goes on. Raises SetupError HOME_DAMAGED.
         """
         if not self.home.member.is_pinned:
             return
         with self.store.read() as tx:
-            kept, vault = tx.get(_VERIFIED), tx.vault
+            kept, pinned, vault = tx.get(_VERIFIED), tx.get(_ROOT), tx.vault
+        root = vault.hash(_ROOT, self.trust.root())
+        if pinned not in {None, root}:
+            other = said("this home is pinned to another root of the federation")
+            raise SetupError(Code.HOME_DAMAGED, placed("root.json", other))
         if self.trust.resume(self.now_ms(), lambda found: kept == vault.hash(_VERIFIED, found)):
             return
         found = self.trust.fingerprint()
         if found is not None:
             with self.store.write() as tx:
                 tx.put(_VERIFIED, vault.hash(_VERIFIED, found))
+                tx.put(_ROOT, root)
 
     def load_directory(self) -> None:
         """Read the directory's verified versions again: another process of this home may have brought a newer one.

@@ -63,7 +63,7 @@ class TrustStore:
         pinned to another root, HOME_DAMAGED when `root` is none, StoreError.
         """
         store = cls(folder)
-        kept = store._pinned_root() if store._root_file.exists() else b""
+        kept = store.root() if store._root_file.exists() else b""
         if kept == root:
             return store
         if len(root) > MAX_METADATA_BYTES:
@@ -76,6 +76,16 @@ class TrustStore:
             raise SetupError(Code.DIRECTORY_INVALID, said("this home is pinned to another root of the federation"))
         write_whole(store._root_file, root)
         return store
+
+    def root(self) -> bytes:
+        """Return the root that is pinned here. Raises SetupError FILE_UNREADABLE, DIRECTORY_INVALID."""
+        try:
+            content = self._root_file.read_bytes()
+        except OSError as error:
+            raise SetupError(Code.FILE_UNREADABLE, placed("root.json", reason_of(error))) from None
+        if len(content) > MAX_METADATA_BYTES:
+            raise SetupError(Code.DIRECTORY_INVALID, placed("root.json", said("too large")))
+        return content
 
     @property
     def history(self) -> History:
@@ -112,11 +122,10 @@ class TrustStore:
         """Read the verified versions; verify what has arrived unless all is as it was left. Returns whether it was.
 
         At rest the newest timestamp that arrived is, byte by byte, the one that was verified, what was made of it is in
-        force, and `is_known` knows the fingerprint of what is believed here (`fingerprint`). Verifying it once more
-        could change nothing. Every change begins with `load`. When the fingerprint is unknown, the newest version is
-        made again from what was verified, and one that nobody has signed goes. Raises as `load`.
+        force, and `is_known` knows the `fingerprint` of what is believed here. Every change begins with `load`. When it
+        is unknown, the newest version is made again of what was checked; one that nobody signed goes. Raises as `load`.
         """
-        self._pinned_root()
+        self.root()
         self.catch_up(lambda: now_ms)
         found = self.fingerprint()
         if found is not None and is_known(found):
@@ -156,7 +165,7 @@ class TrustStore:
         An expired directory is returned (see `History.require_fresh`), so that a gateway can start and fetch a newer
         one. Raises SetupError when the pinned root cannot be read, StoreError.
         """
-        self._pinned_root()
+        self.root()
         self._loaded = True
         self._clear_damaged()
         self.catch_up(lambda: now_ms)
@@ -302,7 +311,7 @@ class TrustStore:
     def _verify(self, now_ms: int) -> Directory | None:
         from refbus.trust.reader import client  # late: see above
 
-        found = client.verify(self._tuf, self._incoming, self._pinned_root(), now_ms)
+        found = client.verify(self._tuf, self._incoming, self.root(), now_ms)
         known = () if self._history is None else self._history.versions
         version = known[-1].version if known else 0
         older = tuple(each for each in known if each.version < found.version) if self._doubted else known
@@ -385,15 +394,6 @@ class TrustStore:
                 yield False
             else:
                 yield True
-
-    def _pinned_root(self) -> bytes:
-        try:
-            content = self._root_file.read_bytes()
-        except OSError as error:
-            raise SetupError(Code.FILE_UNREADABLE, placed("root.json", reason_of(error))) from None
-        if len(content) > MAX_METADATA_BYTES:
-            raise SetupError(Code.DIRECTORY_INVALID, placed("root.json", said("too large")))
-        return content
 
 
 def _fits(sizes: dict[Path, int]) -> bool:

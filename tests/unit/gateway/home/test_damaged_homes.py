@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from refbus_gateway.home import backups
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.restore import restore
-from support.ceremonies import AGENCY, PASSPHRASE
+from support.ceremonies import AGENCY, PASSPHRASE, read, template
 from support.emptied import WAYS, put_other
 from support.gateways import Pair, alarm_codes, refer, sent
 
@@ -135,3 +136,22 @@ def test_the_store_of_another_office_is_refused(pair: Pair, tmp_path: Path) -> N
     with pytest.raises(RefbusError) as caught:
         open_gateway(home, PASSPHRASE, pair.world.clock)
     assert caught.value.code is Code.HOME_DAMAGED
+
+
+def test_another_federation_that_was_put_here_at_rest_is_not_believed(pair: Pair, tmp_path: Path) -> None:
+    """Whoever had the disk for an hour made a federation with these very members: its keys would read what is sent."""
+    false = template.__wrapped__()
+    home = Home(shutil.copytree(pair.world.home(AGENCY).path, tmp_path / "home"))
+    root, directory = home.path / "root.json", home.path / "directory"
+    right = root.read_bytes()
+    root.write_bytes(false.paths.root.read_bytes())
+    shutil.rmtree(directory)
+    assert read(false.store(directory), false.files()).find(AGENCY) is not None
+    with pytest.raises(RefbusError) as caught:
+        open_gateway(home, PASSPHRASE, pair.world.clock)
+    assert (caught.value.code, "root.json" in str(caught.value.detail)) == (Code.HOME_DAMAGED, True)
+    root.write_bytes(right)
+    shutil.rmtree(directory)
+    with closing(open_gateway(home, PASSPHRASE, pair.world.clock)) as gateway:
+        pair.world.sync(gateway)
+        assert gateway.directory().version == 1
