@@ -13,6 +13,8 @@ from refbus.core.bounds import MOST_ELEMENTS, Bound, of_field
 from refbus.errors import Code, MalformedError, SetupError
 
 _INTEGERS = frozenset({"int", "long"})
+_PLAIN = ("bytes", "string", "boolean")
+"""Types of fields that hold nothing else: most of a record, so they are passed over first."""
 _SMALL_BYTES = 16
 """A list of elements that are never shorter is bounded by the size of its record."""
 _CHEAP_BYTES = 65_536
@@ -50,7 +52,7 @@ def _integers(kind: Any, named: dict[str, Any], path: tuple[str, ...], bound: Bo
             yield from _integers(named[kind], named, path)
     elif kind["type"] == "record":
         named[kind["name"]] = kind
-        for item in kind["fields"]:
+        for item in [each for each in kind["fields"] if each["type"] not in _PLAIN]:
             inner = bound_of(kind["name"], item) if holds_integer(item["type"]) else None
             yield from _integers(item["type"], named, (*path, item["name"]), inner)
     else:

@@ -37,7 +37,7 @@ def test_a_send_and_the_turns_of_the_services_stay_short(tmp_path: Path) -> None
     found = {each.name: each.value for each in (*trips.send(tmp_path / "send"), *trips.turns(tmp_path / "turns"))}
     most = {
         "refbus send, once more": 2_900,
-        "refbus send, a new process": 15_100,
+        "refbus send, a new process": 14_800,
         "a turn of the gateway, look, nothing new": 100,
         "a turn of the gateway, tend, nothing new": 150,
         "a turn of the auditor, nothing new": 100,
