@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from conformance.kit import MAGIC, VECTORS, Vector, outcome, parties
@@ -13,6 +16,7 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.envelope.stamps import signed_of_pass
 from refbus.wire.transport import Passed
+from vectors import generate
 from vectors.generate import cases, frozen
 
 FILES = sorted(VECTORS.glob("*/*.vector"))
@@ -31,6 +35,22 @@ def test_the_set_is_current() -> None:
     there = {file.relative_to(VECTORS).as_posix(): file.read_bytes() for file in FILES}
     assert made.keys() == there.keys()
     assert [name for name, data in made.items() if there[name] != data] == []
+
+
+def test_a_missing_vector_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one in its place would be another vector under its name; only `--add` makes it, and that one alone."""
+    folder = Path(shutil.copytree(VECTORS, tmp_path / "vectors", ignore=shutil.ignore_patterns("*.py")))
+    monkeypatch.setattr(generate, "VECTORS", folder)
+    missing = folder / "stamp" / "pass-alone.vector"
+    missing.unlink()
+    with pytest.raises(FileNotFoundError):
+        generate.main([])
+    assert not missing.exists()
+    generate.main(["--add"])
+    made = Vector.parse(missing.read_bytes())
+    assert outcome(made) == made.expect
+    changed = {file.stem for file in FILES if (folder / file.relative_to(VECTORS)).read_bytes() != file.read_bytes()}
+    assert {"pass-alone"} <= changed <= {"pass-alone", "pass-signed-alone"}, "what follows from it changes with it"
 
 
 def test_no_two_files_say_the_same() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -31,7 +32,8 @@ def test_an_opened_referral_shows_no_english(shared: Road, capsys: pytest.Captur
     there = str(incoming(shared.uz, id_of(shared.kz, number)))
     refbus.run(shared.shelter, "inbox", "show", there)
     opened = refbus.run(shared.shelter, "--lang", "ru", "inbox", "show", there).out
-    assert english_in(opened, content + consent_file()) == set()
+    where_to_stop = json.loads(consent_file())["withdrawal_contact"]
+    assert english_in(opened, content + where_to_stop.encode()) == set()
     assert english_in(refbus.run(shared.shelter, "--lang", "ru", "inbox", "list").out, content) == set()
     assert english_in(refbus.run(shared.agency, "status", str(number), LANG="ru_RU.UTF-8").out, content) == set()
 

@@ -1,8 +1,8 @@
 """Write the vectors that follow from others: `PYTHONPATH=tests .venv/bin/python -m vectors.generate`.
 
-Sealing is random (encapsulation, salts, ML-DSA), so sealed vectors are frozen and only missing ones are made; `--seal`
-makes all of them anew, which is right after a change of the format only. The others are the same on each run; a test
-demands that they are current.
+Sealing is random (encapsulation, salts, ML-DSA), so sealed vectors are frozen: a missing one stops the run. `--add`
+makes those that are new, `--seal` makes all of them anew, which is right after a change of the format only. The others
+are the same on each run; a test demands that they are current.
 """
 
 from __future__ import annotations
@@ -341,11 +341,11 @@ def frozen(path: str, _: Callable[[], bytes]) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """Write all vectors; with `--seal`, seal those anew that are random."""
+    """Write all vectors; with `--seal`, seal those anew that are random, with `--add` those that are not there."""
     fresh: dict[str, bytes] = {}
 
     def kept(path: str, maker: Callable[[], bytes]) -> bytes:
-        if arguments == ["--seal"] or not (VECTORS / f"{path}.vector").exists():
+        if arguments == ["--seal"] or (arguments == ["--add"] and not (VECTORS / f"{path}.vector").exists()):
             return fresh.setdefault(path, maker())
         return frozen(path, maker)
 

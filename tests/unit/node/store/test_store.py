@@ -48,9 +48,11 @@ def test_the_migrations_make_the_tables(store: NodeStore) -> None:
     with store.database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         found = compare_metadata(context, metadata)
-    found = [each for each in found if "comment" not in each[0]]  # SQLite has none
-    beside = ["refbus_store"] if store.database.__class__ is ServerDatabase else []
-    assert [(each[0], each[1].name) for each in found] == [("remove_table", name) for name in beside]
+    if isinstance(store.database, ServerDatabase):  # migrations make no comments, which are what is different then
+        found = [(each[0], each[1].name) for each in found if "comment" not in each[0]]
+        assert found == [("remove_table", "refbus_store")]
+    else:
+        assert found == []
 
 
 def test_a_failed_transaction_leaves_nothing(store: NodeStore) -> None:
