@@ -48,8 +48,7 @@ class CountryLog:
     _published: int = 0
 
     def __post_init__(self) -> None:
-        lab = self.world.lab
-        self._reader = store_of(lab.paths.root.read_bytes(), tuple(lab.files()), self.world.clock.now_ms)
+        self._reader = store_of(self.world)
         self._secrets: dict[CountryCode, LogSecret] = {}
         self.world.logs[self.country] = self
 

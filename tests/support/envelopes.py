@@ -33,6 +33,8 @@ from support.directories import NOW_MS, Federation, agency, gate, kem_private, n
 NOW_HOUR = NOW_MS // 3_600_000
 FINGERPRINT = bytes.fromhex("0123456789abcdef")
 PAYLOAD = b"\xc3\x01" + FINGERPRINT + b"fictional payload"
+NO_TREE: dict[str, Any] = {"version": 1, "salt": b"", "index": 0, "size": 0, "path": b""}
+"""What makes a stamp of a batch into one that was signed alone, but for its signatures."""
 SENDER = agency("kz")
 RECIPIENT = ngo("uz")
 

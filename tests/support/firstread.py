@@ -29,24 +29,25 @@ _READ: Final[dict[bytes, Path]] = {}
 
 
 @cache
-def store_of(root: bytes, files: tuple[tuple[str, bytes], ...], now_ms: int) -> TrustStore:
-    """Return a reader's store, pinned to `root`, that has taken these files at a moment; nobody writes to it again."""
-    store = TrustStore.create(folder_of(root, files, now_ms), root)
+def _read(root: bytes, files: tuple[tuple[str, bytes], ...], now_ms: int) -> tuple[Path, TrustStore]:
+    folder = _temporary() / "directory"
+    store = TrustStore.create(folder, root)
     store.refresh_from(files, now_ms)
-    return store
+    return folder, store
 
 
-@cache
-def folder_of(_root: bytes, _files: tuple[tuple[str, bytes], ...], _now_ms: int) -> Path:
-    """Return where `store_of` has its files."""
-    return _temporary() / "directory"
+def store_of(world: World) -> TrustStore:
+    """Return a reader's store that has taken what is published now; nobody writes to it again."""
+    return _read_now(world)[1]
 
 
 def put_directory(world: World, folder: Path) -> None:
     """Let a node's directory, which is not there yet, have read what is published now."""
-    root, files = world.lab.paths.root.read_bytes(), tuple(world.lab.files())
-    store_of(root, files, world.clock())
-    shutil.copytree(folder_of(root, files, world.clock()), folder)
+    shutil.copytree(_read_now(world)[0], folder)
+
+
+def _read_now(world: World) -> tuple[Path, TrustStore]:
+    return _read(world.lab.paths.root.read_bytes(), tuple(world.lab.files()), world.clock())
 
 
 def begin(world: World, org_id: OrgId) -> None:

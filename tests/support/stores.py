@@ -19,13 +19,10 @@ from postgresql import PostgresServer
 from refbus.database import lead
 from refbus.database.lead import Lead
 from refbus.database.opening import Place, open_database
-from refbus.database.port import StoreKind
 from refbus.node.store import audit_keys, node
 from refbus_auditor import home as auditor
 
 FILES, SERVER = "files", "server"
-KINDS: dict[str, StoreKind] = {"node": node.KIND, "audit": audit_keys.KIND, "auditor": auditor.KIND}
-_SPARE = ("a", "b", "c")
 
 
 @dataclass(slots=True)

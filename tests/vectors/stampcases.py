@@ -18,7 +18,7 @@ from refbus.envelope import stamps
 from refbus.envelope.stamps import Stamper, signed_of_pass
 from refbus.wire.schema import decode
 from refbus.wire.transport import HopOutcome, HopReceipt, Passed
-from support.envelopes import NOW_HOUR
+from support.envelopes import NO_TREE, NOW_HOUR
 from support.extremes import as_written
 
 BodyOf = Callable[[str, Callable[[], bytes]], bytes]
@@ -94,9 +94,6 @@ def stamp_cases(body_of: BodyOf) -> Iterator[tuple[str, Vector]]:
     for name, changes, comment in _false_hops(hops):
         body = dataclasses.replace(hops["hop-second"], **changes).encode()
         yield f"stamp/{name}", Vector(FALSE, AT_KZ, "derived", comment, body)
-
-
-NO_TREE: dict[str, Any] = {"version": 1, "salt": b"", "index": 0, "size": 0, "path": b""}
 
 
 def _false_passes(made: dict[str, Passed]) -> Iterator[tuple[str, dict[str, Any], str]]:

@@ -45,6 +45,7 @@ _HOP_LEAF: Final = b"refbus/v2/hop-leaf\0"
 _MOST_ROOTS: Final = 256
 _drawn: Final = secrets.SystemRandom()
 _Item = TypeVar("_Item")
+_Stamp = TypeVar("_Stamp", Passed, HopReceipt)
 Road = tuple[CountryCode, CountryCode]
 """The countries that an envelope goes from and to."""
 
@@ -59,13 +60,13 @@ class Stamper:
 
     def passed(self, envelope: bytes) -> Passed:
         """Return the pass of an envelope, signed alone."""
-        unsigned = Passed(envelope, self.hour, *self.road, self.pair.kid, ed25519=bytes(64), mldsa65=None)
+        unsigned = self._pass(envelope)
         made = self.pair.sign(LABEL_PASS, _pass_message(unsigned, sha256(envelope)))
         return replace(unsigned, ed25519=made.ed25519, mldsa65=made.mldsa65)
 
     def hop(self, about: bytes, outcome: HopOutcome) -> HopReceipt:
         """Return the receipt for the envelope with SHA-256 `about`, signed alone."""
-        unsigned = HopReceipt(about, *self.road, outcome, self.hour, self.pair.kid, ed25519=bytes(64))
+        unsigned = self._hop(about, outcome)
         return replace(unsigned, ed25519=sign_ed25519(self.pair, LABEL_HOP, _hop_message(unsigned)))
 
     def passes(self, envelopes: Sequence[bytes]) -> list[Passed]:
@@ -78,22 +79,7 @@ class Stamper:
 
     def _passes(self, envelopes: Sequence[bytes]) -> Iterator[Passed]:
         size = len(envelopes)
-        unsigned = [
-            Passed(
-                envelope=envelope,
-                hour=self.hour,
-                from_country=self.road[0],
-                to_country=self.road[1],
-                kid=self.pair.kid,
-                ed25519=bytes(64),
-                mldsa65=None,
-                version=IN_A_BATCH,
-                salt=secrets.token_bytes(SALT_BYTES),
-                index=index,
-                size=size,
-            )
-            for index, envelope in enumerate(envelopes)
-        ]
+        unsigned = [_placed(self._pass(each), index, size) for index, each in enumerate(envelopes)]
         tree = _Tree(size, {each.index: _pass_leaf(each, sha256(each.envelope)) for each in unsigned})
         made = self.pair.sign(LABEL_PASS_ROOT, _root_message(self.road, tree.head))
         for each in unsigned:
@@ -102,26 +88,17 @@ class Stamper:
     def _hops(self, said: Sequence[tuple[bytes, HopOutcome]]) -> Iterator[HopReceipt]:
         """Yield the receipts at drawn places of a tree of always the same size: neither tells how many there are."""
         places = _drawn.sample(range(HOP_LEAVES), len(said))
-        unsigned = [
-            HopReceipt(
-                envelope_sha256=about,
-                from_country=self.road[0],
-                to_country=self.road[1],
-                outcome=outcome,
-                hour=self.hour,
-                kid=self.pair.kid,
-                ed25519=bytes(64),
-                version=IN_A_BATCH,
-                salt=secrets.token_bytes(SALT_BYTES),
-                index=index,
-                size=HOP_LEAVES,
-            )
-            for index, (about, outcome) in zip(places, said, strict=True)
-        ]
+        unsigned = [_placed(self._hop(*each), index, HOP_LEAVES) for index, each in zip(places, said, strict=True)]
         tree = _Tree(HOP_LEAVES, {each.index: _hop_leaf(each) for each in unsigned})
         signature = sign_ed25519(self.pair, LABEL_HOP_ROOT, _root_message(self.road, tree.head))
         for each in unsigned:
             yield replace(each, ed25519=signature, path=tree.path(each.index))
+
+    def _pass(self, envelope: bytes) -> Passed:
+        return Passed(envelope, self.hour, *self.road, self.pair.kid, ed25519=bytes(64), mldsa65=None)
+
+    def _hop(self, about: bytes, outcome: HopOutcome) -> HopReceipt:
+        return HopReceipt(about, *self.road, outcome, self.hour, self.pair.kid, ed25519=bytes(64))
 
 
 def verify_pass(passed: Passed, envelope_sha256: bytes, key: SigningKey) -> None:
@@ -191,6 +168,11 @@ class _Tree:
         if level == 0:
             return self._leaves[index]
         return node_hash(self.subtree(level - 1, 2 * index), self.subtree(level - 1, 2 * index + 1))
+
+
+def _placed(unsigned: _Stamp, index: int, size: int) -> _Stamp:
+    """Return a record as a leaf of a tree, with a salt of its own."""
+    return replace(unsigned, version=IN_A_BATCH, salt=secrets.token_bytes(SALT_BYTES), index=index, size=size)
 
 
 def _is_alone(record: Passed | HopReceipt) -> bool:

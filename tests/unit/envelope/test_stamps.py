@@ -17,7 +17,7 @@ from refbus.envelope.stamps import HOP_LEAVES, Stamper, signed_of_pass, verify_h
 from refbus.errors import Code, MalformedError, RefbusError
 from refbus.wire.transport import HopOutcome, HopReceipt, Passed
 from support.directories import federation, gate, signing_key
-from support.envelopes import NOW_HOUR
+from support.envelopes import NO_TREE, NOW_HOUR
 
 FED = federation()
 KZ, KG, UZ = CountryCode("kz"), CountryCode("kg"), CountryCode("uz")
@@ -107,7 +107,6 @@ OTHER = GOING.passes([b"another", *ENVELOPES[1:]])
 ALONE = GOING.passed(ENVELOPES[1])
 HOPS = COMING.hops(SAID)
 ABROAD = Stamper(PAIR, (KZ, KG), NOW_HOUR).passes(ENVELOPES)
-NO_TREE: dict[str, Any] = {"version": 1, "salt": b"", "index": 0, "size": 0, "path": b""}
 
 
 def root_of(passed: Passed) -> bytes:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -19,35 +18,15 @@ from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import write_whole
 from refbus_ops import ca as commands
 from refbus_ops.authority import AUTHORITY_DAYS, ISSUED_DAYS, list_name, read_register
-from refbus_ops.cli import root
 from support.directories import NOW_MS
 
 Run = Callable[..., str]
-LISTS = "file:///etc/refbus/tls"
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a way to give one command of an authority that was made at a time that stands still."""
-    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS)
-    (tmp_path / "P").write_text("fictional passphrase\n", encoding="utf-8")
-
-    def call(name: str, *words: str | Path, passphrase: bool = True, authority: bool = True) -> str:
-        extra = ["--authority", str(tmp_path / "CA")] if authority else []
-        extra += ["--passphrase-file", str(tmp_path / "P")] if passphrase else []
-        result = CliRunner().invoke(root, ["ca", name, *map(str, words), *extra])
-        if result.exception is not None:
-            raise result.exception
-        return result.output
-
-    call("create", "--country", "kz", "--lists-at", LISTS)
-    return call
 
 
 def issued(run: Run, folder: Path, name: str, *words: str) -> x509.Certificate:
     """Let a holder ask and the authority sign; return the certificate."""
     hosts = ("--host", "broker-1.kz.example", "--host", "127.0.0.1") if name == "kz-broker" else ()
-    asked = run("request", name, "--folder", folder, *hosts, passphrase=False, authority=False)
+    asked = run("request", name, "--folder", folder, *hosts)
     told = run("issue", name, folder / "request.pem", "--out", folder, *hosts, *words)
     prints = re.findall(r"fingerprint ((?:[0-9a-f]{4} ?){16})", asked + told)
     assert prints[0].strip() == prints[1].strip()
@@ -81,11 +60,11 @@ def test_a_certificate_names_its_holder_its_hosts_and_where_lists_are(run: Run, 
     assert names.get_values_for_type(x509.DNSName) == ["broker-1.kz.example"]
     (place,) = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     assert place.full_name is not None
-    assert [name.value for name in place.full_name] == [f"{LISTS}/withdrawn-1.pem"]
+    assert [name.value for name in place.full_name] == ["file:///etc/refbus/tls/withdrawn-1.pem"]
     assert (tmp_path / "tls" / "key.pem").stat().st_mode & 0o077 == 0
     assert not [path for path in (tmp_path / "CA").iterdir() if b"BEGIN PRIVATE" in path.read_bytes()]
     end = datetime.datetime.fromtimestamp(NOW_MS // 1000, datetime.UTC) + datetime.timedelta(days=ISSUED_DAYS)
-    assert f"to {end.day} {end:%B %Y}, {ISSUED_DAYS} days left" in run("show", passphrase=False)
+    assert f"to {end.day} {end:%B %Y}, {ISSUED_DAYS} days left" in run("show")
 
 
 def test_a_renewal_cuts_nobody_off(run: Run, tmp_path: Path) -> None:
@@ -94,11 +73,11 @@ def test_a_renewal_cuts_nobody_off(run: Run, tmp_path: Path) -> None:
     second = issued(run, tmp_path / "new", "kz-gate")
     assert first.serial_number != second.serial_number
     assert withdrawn(tmp_path / "CA") == set()
-    assert "ends in 20 days: renew it" in run("show", passphrase=False)
+    assert "ends in 20 days: renew it" in run("show")
     asked = tmp_path / "new" / "request.pem"
     for words in (("request", "kz-gate", "--folder"), ("issue", "kz-gate", asked, "--out")):
         with pytest.raises(RefbusError) as caught:
-            run(*words, tmp_path / "new", passphrase=words[0] == "issue", authority=words[0] == "issue")
+            run(*words, tmp_path / "new")
         assert caught.value.code is Code.USAGE
 
 
@@ -162,9 +141,9 @@ def test_what_is_no_request_is_signed_by_nobody(run: Run, tmp_path: Path) -> Non
 
 def test_a_request_is_signed_for_the_name_and_the_hosts_that_were_given(run: Run, tmp_path: Path) -> None:
     """Whoever asks in the name of the operator, or for a host of a broker, gets nothing by a matching fingerprint."""
-    run("request", "kz-operator", "--folder", tmp_path / "a", passphrase=False, authority=False)
+    run("request", "kz-operator", "--folder", tmp_path / "a")
     hosts = ("--host", "broker-1.kz.example")
-    run("request", "kz-4f7k2m9q", "--folder", tmp_path / "b", *hosts, passphrase=False, authority=False)
+    run("request", "kz-4f7k2m9q", "--folder", tmp_path / "b", *hosts)
     for folder, words in (("a", ()), ("b", ()), ("b", ("--host", "broker-2.kz.example"))):
         with pytest.raises(RefbusError) as caught:
             run("issue", "kz-4f7k2m9q", tmp_path / folder / "request.pem", "--out", tmp_path / "out", *words)
@@ -183,7 +162,7 @@ def test_only_a_certificate_with_hosts_can_be_a_brokers(run: Run, tmp_path: Path
 
 def test_a_holders_folder_is_not_the_authoritys(run: Run, tmp_path: Path) -> None:
     """Nothing is written among the keys of the authority, and nobody waits for a folder that is held already."""
-    run("request", "kz-gate", "--folder", tmp_path / "a", passphrase=False, authority=False)
+    run("request", "kz-gate", "--folder", tmp_path / "a")
     with pytest.raises(RefbusError) as caught:
         run("issue", "kz-gate", tmp_path / "a" / "request.pem", "--out", tmp_path / "CA")
     assert caught.value.code is Code.USAGE

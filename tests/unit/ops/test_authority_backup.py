@@ -7,34 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from refbus.errors import Code, RefbusError
 from refbus.files import write_whole
-from refbus_ops import ca as commands
 from refbus_ops.authority import read_register
-from refbus_ops.cli import root
-from support.directories import NOW_MS
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(run: Run, tmp_path: Path) -> Run:
     """Return a way to give one command of an authority that has issued a certificate to the gate."""
-    monkeypatch.setattr(commands, "machine_ms", lambda: NOW_MS)
-    (tmp_path / "P").write_text("fictional passphrase\n", encoding="utf-8")
-
-    def call(name: str, *words: str | Path) -> str:
-        own = ["--authority", str(tmp_path / "CA"), "--passphrase-file", str(tmp_path / "P")]
-        result = CliRunner().invoke(root, ["ca", name, *map(str, words), *([] if name == "request" else own)])
-        if result.exception is not None:
-            raise result.exception
-        return result.output
-
-    call("create", "--country", "kz", "--lists-at", "file:///etc/refbus/tls")
-    issue(call, tmp_path, "kz-gate")
-    return call
+    issue(run, tmp_path, "kz-gate")
+    return run
 
 
 def issue(run: Run, folder: Path, name: str) -> None:

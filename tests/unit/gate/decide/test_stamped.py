@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +14,10 @@ from refbus.errors import Code, StoreError
 from refbus.wire.transport import BorderKind, BorderRecord, HopOutcome, HopReceipt, InboxKind, Passed, StoppedRecord
 from refbus_gate.decide.stamps import Stamps
 from support.directories import agency, gate, ngo
-from support.envelopes import NOW_HOUR, fixed
+from support.envelopes import NO_TREE, NOW_HOUR, fixed
 from support.gates import Node, World
 
 ROAD = (CountryCode("kz"), CountryCode("uz"))
-NO_TREE: dict[str, Any] = {"version": 1, "salt": b"", "index": 0, "size": 0, "path": b""}
 
 
 def stamper(world: World, country: str) -> Stamper:
