@@ -13,6 +13,7 @@ from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, StatedAge, age
 from refbus.core.facts import years_between
 from refbus.core.times import day_ms
 from refbus.core.units import DAY_MS
+from refbus_gateway.exchange.stated import age_in
 from support.consents import child_record, consent_record
 
 
@@ -131,3 +132,18 @@ def test_no_consent_of_an_adult_passes_for_a_child(life: Life) -> None:
     assert list(record_problems(life.by_age(), adult, life.rules, life.at_ms))
     child = dataclasses.replace(child_record(), event_time_ms=life.at_ms, majority_at_ms=life.at_ms + DAY_MS)
     assert list(record_problems(life.by_age(), child, life.rules, life.at_ms)) == []
+
+
+@given(lives(), st.lists(st.integers(-2_000, 2_000), max_size=3), st.sampled_from((4, 7, 10)))
+def test_an_imported_age_holds_the_true_one(life: Life, others: list[int], known: int) -> None:
+    """Whatever days a file names beside the true one, and however little of each is known."""
+    on = date.fromisoformat(life.stated.on or "")
+    assume(day_ms(on, life.rules.utc_offset_min) <= life.at_ms)
+    days = [(on + timedelta(days=each)).isoformat()[:known] for each in (0, *others)]
+    span = age_in(f"{life.stated.least}-{life.stated.most}", days, life.rules, life.at_ms)
+    assume(span is not None)
+    assert span is not None
+    stated = StatedAge(span.least, span.most, span.on.isoformat(), firm=True)
+    born = age_span(stated, life.rules, life.at_ms)
+    assert born is not None
+    assert born[0] <= life.born <= born[1]

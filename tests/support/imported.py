@@ -65,13 +65,17 @@ def drafts(path: Path, answers: dict[str, Any] | None = None) -> list[Draft]:
     return drafts_of(path.read_bytes(), mapping_of(path), answers)
 
 
-def drafts_of(content: bytes, one: tables.Format | None = None, answers: dict[str, Any] | None = None) -> list[Draft]:
-    """Return what the content of a file becomes."""
+def drafts_of(
+    content: bytes,
+    one: tables.Format | None = None,
+    answers: dict[str, Any] | None = None,
+    *,
+    at_ms: int = NOW_MS,
+) -> list[Draft]:
+    """Return what the content of a file becomes at a moment in ms UTC."""
     source = records.read_source(content, one)
     return [
-        translation.draft(
-            each, source.format, ANSWERS if answers is None else answers, judge, rules=RULES, at_ms=NOW_MS
-        )
+        translation.draft(each, source.format, ANSWERS if answers is None else answers, judge, rules=RULES, at_ms=at_ms)
         for each in source.records
     ]
 

@@ -60,10 +60,11 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A report, and the case files that it tells of, which are not kept yet."""
+    """A report, and the case files that it tells of, which are not kept yet. `names`: what names the case of each."""
 
     report: ImportReport
     files: tuple[bytes, ...]
+    names: tuple[bytes, ...]
 
 
 def preview(
@@ -106,7 +107,7 @@ def preview(
         for one, (at, problems) in zip(drafts, known, strict=True)
     ]
     report = ImportReport(source.format.name, source.format.title, source.lost, tuple(persons))
-    return Preview(report, tuple(each.content for each in drafts))
+    return Preview(report, tuple(each.content for each in drafts), tuple(each.identity for each in drafts))
 
 
 def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
@@ -120,8 +121,9 @@ def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
         persons = [
             replace(one, known_as=numbers.get(one.file_number or "")) if one.fit else one for one in seen.report.persons
         ]
-        fit = [file for person, file in zip(persons, seen.files, strict=True) if person.fit]
-        kept = [casework.add_case(desk.gateway, tx, file).id for file in fit]
+        every = zip(persons, seen.files, seen.names, strict=True)
+        fit = [(file, name) for person, file, name in every if person.fit]
+        kept = [casework.add_case(desk.gateway, tx, file, named=name).id for file, name in fit]
     return replace(seen.report, persons=tuple(persons), kept=tuple(kept))
 
 
@@ -160,7 +162,7 @@ def _twice(one: Draft, drafts: list[Draft]) -> Iterator[Problem]:
 
 def _same(tx: Transaction, one: Draft) -> tuple[int | None, tuple[Problem, ...]]:
     try:
-        case = casework.find_case(tx, one.content)
+        case = casework.find_case(tx, one.identity)
     except RuleError as error:
         return None, (Problem("", Code(error.code), placed(error.code, error.detail)),)
     return None if case is None else case.id, ()

@@ -97,7 +97,7 @@ def _bundle(one: Format, placed: Sequence[tuple[Rule, str, str]]) -> bytes:
     turns: Counter[str] = Counter()
     for rule, path, text in placed:
         spec = spec_at(path)
-        _put(tree, rule.name, text, one.keys, turns[rule.name] if spec is not None and spec.many else 0)
+        _put(tree, rule.name, _typed(spec, text), one.keys, turns[rule.name] if spec is not None and spec.many else 0)
         turns[rule.name] += 1
     address = f"urn:uuid:{uuid.uuid4()}"
     person = {"resourceType": _PERSON, **one.fixed.get(_PERSON, {}), **tree.pop(_PERSON, {})}
@@ -110,8 +110,19 @@ def _bundle(one: Format, placed: Sequence[tuple[Rule, str, str]]) -> bytes:
     return (json.dumps(bundle, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _put(tree: dict[str, Any], place: str, text: str, keys: Mapping[str, tuple[str, ...]], turn: int) -> None:
-    """Put a text at a place of a tree. The first list on the way whose length is open has an element for each turn."""
+def _typed(spec: FieldSpec | None, text: str) -> str | int | bool:
+    """Return a number or an answer as JSON has it."""
+    match spec.kind if spec is not None else Kind.TEXT:
+        case Kind.NUMBER:
+            return int(text)
+        case Kind.FLAG:
+            return text == "true"
+        case _:
+            return text
+
+
+def _put(tree: dict[str, Any], place: str, text: Any, keys: Mapping[str, tuple[str, ...]], turn: int) -> None:
+    """Put a value at a place of a tree. The first list on the way whose length is open has an element for each turn."""
     steps = _STEP.findall(place)
     held, path = tree, ""
     for number, (name, bracket) in enumerate(steps):

@@ -1,7 +1,7 @@
-"""An age that a file states without a birth date: a number or a band of years, a day, and whether it is an estimate.
+"""An age that a file states: a number or a band of years, a day, and whether it is an estimate, as a case has them.
 
-A case has no field for it, as it changes: it stays in the worker's own note as the file says it. What follows from it
-for certain is that somebody is a child. Whoever may be a child counts as one until a worker writes why not.
+A file may name several days, or a month or a year: the age was stated on one of them, nobody knows on which. Then it
+counts on the last, and the band is so wide that it holds whichever it was.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ ON: Final = "stated.on"
 ESTIMATED: Final = "stated.estimated"
 STATED: Final = frozenset({AGE, ON, ESTIMATED})
 """What a rule may say of a column, beside the fields of a case file."""
+LEAST: Final = "person.stated_age"
+MOST: Final = "person.stated_age_to"
+DAY: Final = "person.stated_age_on"
+GUESSED: Final = "person.stated_age_estimated"
 _OLDEST: Final = 120
 _YEARS: Final = re.compile(r"([0-9]{1,3})(?:\s*(?:-{1,2}|\N{EN DASH})\s*([0-9]{1,3})|(\+))?")
 _DAY: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}(?=$|[T ])")
@@ -28,40 +32,47 @@ _DAY: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}(?=$|[T ])")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How old somebody is today at least and at most, in full years, and whether a file gave the day for that."""
+    """How old somebody was on a day at least and at most, in full years. `dated`: the file gave the day."""
 
     least: int
     most: int
+    on: date
     dated: bool
 
-    def is_child(self, rules: AgeRules) -> bool:
-        """Whether somebody is a child for certain."""
-        return self.most < rules.majority_age
 
-    def is_adult(self, rules: AgeRules) -> bool:
-        """Whether somebody is an adult for certain, where the age is no estimate."""
-        return self.least >= rules.majority_age
+def age_in(text: str, days: Iterable[str], rules: AgeRules, at_ms: int) -> Span | None:
+    """Return an age that was stated on one of these days, None for one that says nothing.
 
-
-def age_today(text: str, days: Iterable[str], rules: AgeRules, at_ms: int) -> Span | None:
-    """Return what an age that was stated on one of these days is at `at_ms` (UTC), None for one that says nothing.
-
-    `text`: "14", "9-17", "48+". Without a day it is as of today: then nobody is older than taken.
+    `text`: "14", "9-17", "48+". Without a day before `at_ms` (UTC) it is as of that day: then nobody is older than
+    taken.
     """
     found = _YEARS.fullmatch(text.strip())
-    today = read_day(day_text(at_ms, rules.utc_offset_min)) or date.max
     if found is None:
         return None
-    known = [_span(each) for each in days]
-    spans = [each for each in known if each is not None and each[0] <= today]
-    spans = spans if len(spans) == len(known) else []  # the day that cannot be read may be the last one
     least, most = int(found[1]), _OLDEST if found[3] else int(found[2] or found[1])
     if not least <= most <= _OLDEST:
         return None
-    first = min((each[0] for each in spans), default=today)
-    last = max((each[1] for each in spans), default=today)
-    birthday = 0 if first == today else 1
-    return Span(least + max(years_between(last, today), 0), most + years_between(first, today) + birthday, bool(spans))
+    today = _today(rules, at_ms)
+    known = [_span(each) for each in days]
+    spans = [each for each in known if each is not None and each[0] <= today]
+    if not spans or len(spans) != len(known):  # the day that cannot be read may be the last one
+        return Span(least, most, today, dated=False)
+    first, last = min(each[0] for each in spans), min(max(each[1] for each in spans), today)
+    wider = 0 if first == last else years_between(first, last) + 1
+    return Span(least, min(most + wider, _OLDEST), last, dated=True)
+
+
+def age_of_birth(text: str, rules: AgeRules, at_ms: int) -> Span | None:
+    """Return how old a full or partial birth date makes somebody at `at_ms` (UTC); None for one that is none."""
+    born, today = _span(text), _today(rules, at_ms)
+    if born is None or born[0] > today:
+        return None
+    least, most = (min(max(years_between(each, today), 0), _OLDEST) for each in reversed(born))
+    return Span(least, most, today, dated=False)
+
+
+def _today(rules: AgeRules, at_ms: int) -> date:
+    return read_day(day_text(at_ms, rules.utc_offset_min)) or date.max
 
 
 def _span(text: str) -> tuple[date, date] | None:

@@ -12,14 +12,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, age_of
+from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, StatedAge, age_of
 from refbus.core.times import iso_day
 from refbus.errors import Code
 from refbus.said import said
 from refbus.wire.fields import FieldSpec, Kind
 from refbus_gateway.exchange.records import Record
 from refbus_gateway.exchange.spreadsheets import unguarded
-from refbus_gateway.exchange.stated import AGE, ESTIMATED, ON, STATED, age_today
+from refbus_gateway.exchange.stated import (
+    AGE,
+    DAY,
+    ESTIMATED,
+    GUESSED,
+    LEAST,
+    MOST,
+    ON,
+    STATED,
+    Span,
+    age_in,
+    age_of_birth,
+)
 from refbus_gateway.exchange.tables import OWN, Format, Rule, spec_at
 from refbus_gateway.forms.case_routing import FORMAT
 from refbus_gateway.forms.problems import Problem
@@ -40,7 +52,8 @@ _NOTE: Final = Rule(_ABOUT, (_ABOUT,), join="; ")
 _MOST_SHOWN: Final = 60
 _BORN: Final = "person.prs_Birthdate"
 _MINOR: Final = "person.is_minor"
-_AGE: Final = frozenset({_BORN, _MINOR, AGE})
+_FIELDS: Final = frozenset({LEAST, MOST, DAY, GUESSED})
+_AGE: Final = frozenset({_BORN, _MINOR, AGE}) | _FIELDS
 """Fields that say whether somebody is a child. No answer stands for what a file says of that and cannot be taken."""
 
 
@@ -65,7 +78,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A case file made of what another system says. `problems`: why it cannot be kept as it is; `content`: the file."""
+    """A case file made of what another system says. `problems`: why it cannot be kept as it is; `content`: the file.
+
+    `identity`: of the same facts the same bytes on every day, so that nobody is kept twice, and nobody erased again.
+    """
 
     place: str
     file_number: str | None
@@ -74,6 +90,7 @@ class Draft:
     refused: tuple[Refused, ...]
     problems: tuple[Problem, ...]
     content: bytes = field(repr=False)
+    identity: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -108,6 +125,7 @@ def draft(
         tuple(refused),
         problems,
         as_content(document),
+        _identity(document, record, lost),
     )
 
 
@@ -121,42 +139,71 @@ def _age_unclear(one: Format, facts: Iterable[_Fact], lost: Iterable[Lost], refu
 
 
 def _take_age(facts: list[_Fact], lost: list[Lost], refused: list[Refused], rules: AgeRules, at_ms: int) -> bool:
-    """Take what a file states of an age into the note and, for a child, as a fact; whether answers may stand beside it.
+    """Take what a file states of an age into the fields of a case; whether answers for all may stand beside it.
 
-    An estimate that says an adult is no birth date: whoever may be a child counts as one.
+    Beside a birth date the age stays in the note, unless the two contradict each other. An estimated birth date that is
+    not certainly a child's is an estimated age.
     """
     said_of = [fact for fact in facts if fact.to in STATED]
     facts[:] = [fact for fact in facts if fact.to not in STATED]
-    days = [fact for fact in said_of if fact.to == ON]
-    age = next((fact for fact in said_of if fact.to == AGE), None)
-    estimated = any(fact.to == ESTIMATED for fact in said_of)
-    if age is None and not estimated:
-        lost.extend(Lost(fact.source, Loss.OTHER_SYSTEM) for fact in days)
-        return True
-    span = None
-    if age is not None:
-        span = age_today(str(age.value), [str(fact.value) for fact in days], rules, at_ms)
-        if span is None:
-            said_of.remove(age)
-            lost.append(Lost(age.source, Loss.AGE))
-        elif not span.dated:
-            lost.append(Lost(age.source, Loss.AGE_DAY))
     born = next((fact for fact in facts if fact.to == _BORN), None)
-    if (
-        born is not None
-        and estimated
-        and age_of(AgeFacts(iso_day(str(born.value))), rules, at_ms).group is not AgeGroup.CHILD
-    ):
+    by_to = {name: [fact for fact in said_of if fact.to == name] for name in STATED}
+    guessed = any(str(fact.value).casefold() != "false" for fact in by_to[ESTIMATED])
+    if not by_to[AGE] and not guessed:
+        lost.extend(Lost(fact.source, Loss.OTHER_SYSTEM) for fact in said_of)
+        return born is not None or _FIELDS.isdisjoint(fact.to for fact in facts)
+    span = _stated_span(by_to, lost, rules, at_ms)
+    if born is not None and guessed and _by_birth(born, rules, at_ms) is not AgeGroup.CHILD:
         facts.remove(born)
-        said_of.append(born)
+        _note(facts, [born])
         lost.append(Lost(born.source, Loss.AGE_ESTIMATED))
-    _note(facts, said_of)
-    if age is not None and span is not None and span.is_child(rules):
-        child = _Fact(age.source, _MINOR, True)
-        if not _added(facts, child, Rule(age.source), many=False):
-            refused.append(Refused(age.source, _MINOR, None, Code.CASE_INVALID, _TWO_VALUES))
-    sure = span is not None and span.is_adult(rules) and not estimated
-    return sure or (born is not None and not estimated)
+        span = span or age_of_birth(str(born.value), rules, at_ms)
+        by_to[AGE] = by_to[AGE] or [born]
+        born = None
+    by_age = AgeGroup.UNKNOWN if span is None else _by_age(span, rules, at_ms)
+    other_age = born is not None and {by_age, _by_birth(born, rules, at_ms)} == {AgeGroup.CHILD, AgeGroup.ADULT}
+    if span is not None and (born is None or other_age):
+        made = _stated_facts(span, by_to, guessed=guessed)
+        taken = [(fact, _added(facts, fact, Rule(fact.source), many=False)) for fact in made]
+        refused.extend(
+            Refused(fact.source, fact.to, None, Code.CASE_INVALID, _TWO_VALUES) for fact, fits in taken if not fits
+        )
+    else:
+        _note(facts, [fact for fact in said_of if fact.to != AGE or span is not None])
+    return not guessed and not other_age and (born is not None or by_age is AgeGroup.ADULT)
+
+
+def _stated_span(by_to: Mapping[str, list[_Fact]], lost: list[Lost], rules: AgeRules, at_ms: int) -> Span | None:
+    """Return the age that a file states; what cannot be read, and an age without a day, is told."""
+    if not by_to[AGE]:
+        return None
+    age = by_to[AGE][0]
+    span = age_in(str(age.value), [str(fact.value) for fact in by_to[ON]], rules, at_ms)
+    if span is None or not span.dated:
+        lost.append(Lost(age.source, Loss.AGE if span is None else Loss.AGE_DAY))
+    return span
+
+
+def _stated_facts(span: Span, by_to: Mapping[str, list[_Fact]], *, guessed: bool) -> Iterator[_Fact]:
+    """Return the fields of a case that say a stated age."""
+    source = by_to[AGE][0].source
+    yield _Fact(source, LEAST, span.least)
+    if span.most != span.least:
+        yield _Fact(source, MOST, span.most)
+    days = ", ".join(fact.source for fact in by_to[ON]) if span.dated else ""
+    yield _Fact(days or source, DAY, span.on.isoformat())
+    if by_to[ESTIMATED]:
+        yield _Fact(by_to[ESTIMATED][0].source, GUESSED, guessed)
+
+
+def _by_birth(born: _Fact, rules: AgeRules, at_ms: int) -> AgeGroup:
+    return age_of(AgeFacts(iso_day(str(born.value))), rules, at_ms).group
+
+
+def _by_age(span: Span, rules: AgeRules, at_ms: int) -> AgeGroup:
+    """Return what an age certainly says, were it no estimate."""
+    stated = StatedAge(span.least, span.most, span.on.isoformat(), firm=True)
+    return age_of(AgeFacts(stated=stated), rules, at_ms).group
 
 
 def _note(facts: list[_Fact], said_of: Iterable[_Fact]) -> None:
@@ -170,12 +217,21 @@ def _without_age(answers: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in answers.items() if name != "adult_judgement"}
     person = kept.get("person")
     if isinstance(person, dict):
-        kept["person"] = {name: value for name, value in person.items() if name not in {"is_minor", "prs_Birthdate"}}
+        said = {path.removeprefix("person.") for path in _AGE}
+        kept["person"] = {name: value for name, value in person.items() if name not in said}
     return kept
 
 
+def _identity(document: Mapping[str, Any], record: Record, lost: Iterable[Lost]) -> bytes:
+    """Return what names a case: its file, and where that has the day of import in it, what the other file says."""
+    if {Loss.AGE_DAY, Loss.AGE_ESTIMATED}.isdisjoint(each.reason for each in lost):
+        return as_content(document)
+    person = {name: value for name, value in document.get("person", {}).items() if f"person.{name}" not in _FIELDS}
+    return as_content({**document, "person": person, "said": [[place, str(value)] for place, value in record.cells]})
+
+
 def as_content(document: Mapping[str, Any]) -> bytes:
-    """Return a case file as bytes: of the same facts the same bytes, so that nobody is kept twice."""
+    """Return a case file as bytes: of the same facts the same bytes."""
     return (json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
 
 

@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
+from refbus.core.consent.age import AgeGroup, age_of
+from refbus.core.units import DAY_MS
 from refbus.errors import Code
+from refbus_gateway.exchange import tables
 from refbus_gateway.exchange.translation import Draft
+from refbus_gateway.forms.ages import facts_of
 from refbus_gateway.words.losses import Loss, Lost
-from support.imported import SERVICES, drafts_of
+from support.imported import NOW_MS, RULES, SERVICES, drafts_of
+
+A, C, U = AgeGroup.ADULT, AgeGroup.CHILD, AgeGroup.UNKNOWN
+PRIMERO = b'{"data": [%s]}'
 
 ADULTS = {
     **SERVICES,
@@ -72,47 +79,104 @@ def test_an_age_in_years_and_a_birth_date_go_together(more: dict[str, Any], wron
 
 
 @pytest.mark.parametrize(
-    ("more", "minor"),
+    ("more", "group"),
     [
-        ({"age": 14}, True),
-        ({"age": 14, "registration_date": "2026-06-01"}, True),
-        ({"age": 17, "registration_date": "2026-06-01"}, None),
-        ({"age": 12, "registration_date": "2021-06-01"}, None),
-        ({"age": 17, "registration_date": "2016-06-01", "last_updated_at": "2026-11-01T10:00:00.000Z"}, None),
-        ({"age": 17, "registration_date": "2999-06-01"}, True),
-        ({"age": "9-17"}, True),
-        ({"age": "16--20", "estimated": True}, None),
-        ({"age": 30, "estimated": True}, None),
-        ({"date_of_birth": "1990-01-01", "estimated": True}, None),
-        ({"date_of_birth": "2012-01-01", "estimated": True}, None),
-        ({"age": 30}, False),
-        ({"age": "48+"}, False),
-        ({"age": 17, "registration_date": "2016-06-01"}, False),
+        ({"age": 14}, C),
+        ({"age": 14, "registration_date": "2026-06-01"}, C),
+        ({"age": 17, "registration_date": "2026-06-01"}, U),
+        ({"age": 12, "registration_date": "2022-06-01"}, C),
+        ({"age": 12, "registration_date": "2021-06-01"}, U),
+        ({"age": 12, "registration_date": "2018-06-01"}, A),
+        ({"age": 17, "registration_date": "2016-06-01", "last_updated_at": "2026-11-01T10:00:00.000Z"}, U),
+        ({"age": 17, "registration_date": "2999-06-01"}, C),
+        ({"age": "9-17"}, C),
+        ({"age": "16--20", "estimated": True}, U),
+        ({"age": 30, "estimated": True}, U),
+        ({"date_of_birth": "1990-01-01", "estimated": True}, U),
+        ({"date_of_birth": "2012-01-01", "estimated": True}, C),
+        ({"age": 30}, A),
+        ({"age": "48+"}, A),
+        ({"age": 17, "registration_date": "2016-06-01"}, A),
     ],
 )
-def test_no_answer_makes_an_adult_of_whoever_may_be_a_child(more: dict[str, Any], minor: bool | None) -> None:
+def test_no_answer_makes_an_adult_of_whoever_may_be_a_child(more: dict[str, Any], group: AgeGroup) -> None:
     """A child for certain is one; an answer for all stands beside an age that is certainly an adult's, and no other."""
     one = primero(ADULTS, **more)
     document = json.loads(one.content)
     assert one.problems == ()
-    assert document.get("person", {}).get("is_minor") is minor
-    assert ("adult_judgement" in document) is (minor is False)
+    assert age_of(facts_of(document), RULES, NOW_MS).group is group
+    assert ("adult_judgement" in document) is (group is A)
 
 
-def test_an_age_stays_in_the_note_as_the_file_says_it() -> None:
-    """The number, its day and that it is estimated; the report says what came over, and names an age without a day."""
+def test_an_age_comes_over_with_its_day_and_whether_it_is_an_estimate() -> None:
+    """Into fields of the case; the report says what came from where, and names an age without a day."""
     dated = primero({}, age=14, registration_date="2026-06-01", estimated=True)
-    assert json.loads(dated.content)["about"] == "age = 14; registration_date = 2026-06-01; estimated = true"
-    assert ("age, registration_date, estimated", "about") in {(each.source, each.to) for each in dated.taken}
-    assert primero({}, age=14).lost == (Lost("age", Loss.AGE_DAY),)
+    aged = {"stated_age": 14, "stated_age_on": "2026-06-01", "stated_age_estimated": True}
+    assert json.loads(dated.content)["person"] == {"prs_FirstName": "Fictional", **aged}
+    taken = {(each.source, each.to) for each in dated.taken}
+    assert {("age", "person.stated_age"), ("registration_date", "person.stated_age_on")} <= taken
+    undated = primero({}, age="9--17")
+    assert undated.lost == (Lost("age", Loss.AGE_DAY),)
+    aged = {"stated_age": 9, "stated_age_to": 17, "stated_age_on": "2026-11-30"}
+    assert json.loads(undated.content)["person"] == {"prs_FirstName": "Fictional", **aged}
 
 
-def test_an_estimated_birth_date_of_an_adult_is_none() -> None:
-    """It stays in the note, and the report says why; that of a child is kept."""
+def test_an_age_of_one_of_several_days_is_a_band_on_the_last() -> None:
+    """Whoever was 12 on one of two days is from 12 to 18 on the second, if they are more than five years apart."""
+    one = primero({}, age=12, registration_date="2021-06-01", last_updated_at="2026-11-01T10:00:00.000Z")
+    aged = {"stated_age": 12, "stated_age_to": 18, "stated_age_on": "2026-11-01"}
+    assert json.loads(one.content)["person"] == {"prs_FirstName": "Fictional", **aged}
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"), [("да", True), ("нет", False), ("возможно", True)], ids=["yes", "no", "perhaps"]
+)
+def test_a_table_of_ones_own_says_what_is_no_estimate(typed: str, told: bool) -> None:
+    """Only the word that means false does."""
+    rules = {"Имя": "person.prs_FirstName", "Лет": "stated.age", "На": "stated.on"}
+    guess = {"to": "stated.estimated", "codes": {"нет": "false", "да": "true"}}
+    table = tables.read_mapping(
+        json.dumps({"format": "refbus-mapping/1", "fields": {**rules, "Оценка": guess}}).encode()
+    )
+    (one,) = drafts_of(f"Имя,Лет,На,Оценка\nНамуна,30,1.6.2026,{typed}\n".encode(), table, SERVICES)
+    assert json.loads(one.content)["person"]["stated_age_estimated"] is told
+
+
+def test_an_estimated_birth_date_of_an_adult_is_an_estimated_age() -> None:
+    """The date stays in the note, and the report says why; that of a child is kept."""
     adult = primero({}, date_of_birth="2007-01-01", estimated=True)
-    assert json.loads(adult.content)["about"] == "estimated = true; date_of_birth = 2007-01-01"
+    assert json.loads(adult.content)["about"] == "date_of_birth = 2007-01-01"
+    aged = {"stated_age": 19, "stated_age_on": "2026-11-30", "stated_age_estimated": True}
+    assert json.loads(adult.content)["person"] == {"prs_FirstName": "Fictional", **aged}
     assert adult.lost == (Lost("date_of_birth", Loss.AGE_ESTIMATED),)
     assert json.loads(primero({}, date_of_birth="2012-01-01", estimated=True).content)["person"]["prs_Birthdate"]
+
+
+@pytest.mark.parametrize("more", [{"age": 14}, {"date_of_birth": "1990-01-01", "estimated": True}])
+def test_whoever_is_imported_on_another_day_is_the_same(more: dict[str, Any]) -> None:
+    """The day of import is in the case, and in nothing by which it is known again; other facts are another person."""
+    (first,), (later,) = (
+        drafts_of(
+            PRIMERO % json.dumps({"case_id_display": "00a1", "name_first": "Fictional", **more}).encode(),
+            None,
+            SERVICES,
+            at_ms=at_ms,
+        )
+        for at_ms in (NOW_MS, NOW_MS + 2 * DAY_MS)
+    )
+    assert first.content != later.content
+    assert first.identity == later.identity
+    assert primero({}, **more, name_last="Other").identity != first.identity
+
+
+@pytest.mark.parametrize(("column", "value"), [("stated_age", "about nine"), ("stated_age_on", "soon")])
+def test_a_stated_age_of_our_own_table_that_cannot_be_taken_keeps_the_person_out(column: str, value: str) -> None:
+    """As a birth date does; and no answer for all makes an adult beside one that is taken."""
+    heads = f"fictional,responsible_worker_role,person.prs_FirstName,person.{column}"
+    assert Code.AGE_CONTRADICTS in codes(f"{heads}\ntrue,CASE_MANAGER,Fictional,{value}\n".encode())
+    heads = "fictional,responsible_worker_role,person.stated_age,person.stated_age_to,person.stated_age_on"
+    (one,) = drafts_of(f"{heads}\ntrue,CASE_MANAGER,16,20,2026-06-01\n".encode(), None, ADULTS)
+    assert "adult_judgement" not in json.loads(one.content)
 
 
 def test_whoever_says_nothing_of_an_age_has_the_answer() -> None:

@@ -50,6 +50,8 @@ CASE: dict[str, Any] = {
     },
     "interpreter": {"needed": True, "language": "uzb"},
 }
+STATED = {"stated_age": 14, "stated_age_to": 16, "stated_age_on": "2026-09-01", "stated_age_estimated": True}
+AGED: dict[str, Any] = {**CASE, "person": {"prs_FirstName": "Намуна", "prs_Gender": "Feminine", **STATED}}
 WRITTEN = ["refbus-csv", "htcds", "fhir-r4"]
 
 
@@ -59,24 +61,26 @@ def facts(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_what_goes_out_comes_in_again(name: str) -> None:
+@pytest.mark.parametrize("case", [CASE, AGED, {**AGED, "person": {**AGED["person"], "stated_age_estimated": False}}])
+def test_what_goes_out_comes_in_again(name: str, case: dict[str, Any]) -> None:
     """Each fact is in the file and comes back as it was, or the report says that it is lost; never neither."""
     one = tables.named_to_write(name)
-    made = outputs.write(one, CASE)
+    made = outputs.write(one, case)
     (back,) = drafts_of(made.content, None, {})
     lost = {each.source for each in made.lost}
-    expected = {path: value for path, value in facts(CASE).items() if path not in lost}
+    expected = {path: value for path, value in facts(case).items() if path not in lost}
     assert facts(json.loads(back.content)) == expected
     assert back.refused == ()
-    assert {each.source for each in made.taken} | lost == facts(CASE).keys()
+    assert {each.source for each in made.taken} | lost == facts(case).keys()
 
 
-@pytest.mark.parametrize("name", ["htcds", "fhir-r4"])
-def test_a_stated_age_that_a_format_cannot_say_is_named(name: str) -> None:
-    """The note that has it is told as lost, and none of its words is in the file."""
-    made = outputs.write(tables.named_to_write(name), CASE)
-    assert Lost("about", Loss.NO_FIELD) in made.lost
-    assert b"30--38" not in made.content
+def test_a_stated_age_goes_out_whole_or_is_named() -> None:
+    """Two formats say it; in that of HTCDS no field does, so each part is told as lost, and a note everywhere."""
+    for name, said in (("refbus-csv", True), ("fhir-r4", True), ("htcds", False)):
+        made = outputs.write(tables.named_to_write(name), AGED)
+        lost = {each.source for each in made.lost if each.source.startswith("person.stated_age")}
+        assert lost == (set() if said else {f"person.{each}" for each in STATED})
+    assert Lost("about", Loss.NO_FIELD) in outputs.write(tables.named_to_write("fhir-r4"), CASE).lost
 
 
 def test_our_own_table_says_everything() -> None:
@@ -129,7 +133,8 @@ def test_a_bundle_links_what_is_asked_for_with_the_person() -> None:
 
 def test_a_bundle_is_fhir() -> None:
     """The models of a library of FHIR take what goes out, and the examples that come in."""
-    made = outputs.write(tables.named_to_write("fhir-r4"), CASE)
-    assert len(Bundle.model_validate_json(made.content).entry or ()) == 3
+    for case in (CASE, AGED):
+        made = outputs.write(tables.named_to_write("fhir-r4"), case)
+        assert len(Bundle.model_validate_json(made.content).entry or ()) == 3
     Bundle.model_validate_json((FILES / "fhir-bundle.json").read_bytes())
     Patient.model_validate_json((FILES / "fhir-patient.json").read_bytes())
