@@ -77,7 +77,7 @@ def _helps() -> Iterator[Source]:
 
 
 def _ways() -> Iterator[Source]:
-    for text in [DAY, TIME, *(told for _, told in FORMATS.values())]:
+    for text in [DAY, TIME, *(told for name, (_, told) in FORMATS.items() if name != "e164")]:
         yield "services/refbus/core/times.py", text, "", "how something is written: write %(form)s"
 
 

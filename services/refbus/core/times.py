@@ -47,7 +47,7 @@ def read_day(text: str) -> date | None:
 
 
 def iso_day(text: str) -> str:
-    """Return a day that was typed, "31.3.2027", "3.2027" or "2027", as 2027-03-31; anything else as it is."""
+    """Return a day that was typed, "31.3.2027", "3.2027", "2027" or "2027 г.", as 2027-03-31; else as it is."""
     found = _TYPED_DAY.fullmatch(text.strip())
     if found is None:
         return _named_day(text) or text
@@ -61,8 +61,14 @@ def read_typed_day(text: str) -> date | None:
 
 
 def _named_day(text: str) -> str:
-    """Return a day whose month is written out as 2027-03-31, a month without a day as 2027-03; empty for all else."""
-    words = [each for each in _TOKEN.findall(text.casefold()) if each not in _YEAR_WORDS]
+    """Return a day whose month is written out as 2027-03-31, a month without a day as 2027-03; empty for all else.
+
+    A year alone may have the word for it behind it.
+    """
+    tokens = _TOKEN.findall(text.casefold())
+    if len(tokens) == 2 and len(tokens[0]) == len("2027") and tokens[0].isdecimal() and tokens[1] in _YEAR_WORDS:
+        return str(tokens[0])
+    words = [each for each in tokens if each not in _YEAR_WORDS]
     months = [MONTHS[each] for each in words if each in MONTHS]
     numbers = [each for each in words if each.isdecimal()]
     years = [each for each in numbers if len(each) == len("2027")]

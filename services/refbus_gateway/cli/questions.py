@@ -20,6 +20,7 @@ from refbus_gateway.forms.dates import as_form, is_time
 from refbus_gateway.forms.values import whole_number
 from refbus_gateway.words.catalogue import mark
 from refbus_gateway.words.codes import brief, field_name, label
+from refbus_gateway.words.contacts import telephone_advice
 from refbus_gateway.words.names import exact_code
 
 _MOST_CODES: Final = 40
@@ -74,7 +75,7 @@ def _ask_value(spec: FieldSpec, language: str, country: str, *, compulsory: bool
         value = _read(spec, typed, country) if typed else None
         if value is not None or not typed:
             return value
-        say(words().text("Not %(form)s.", form=_form(spec)), err=True)
+        say(_again(spec, country), err=True)
 
 
 def _line(question: str, *, compulsory: bool) -> str:
@@ -131,6 +132,13 @@ def _read(spec: FieldSpec, typed: str, country: str) -> Any:
             form = spec.attributes.get("format")
             typed = as_form(form, typed, country)
             return typed if form is None or FORMATS[form][0](typed) else None
+
+
+def _again(spec: FieldSpec, country: str) -> str:
+    """Return what to say of an answer that is none."""
+    if spec.attributes.get("format") == "e164":
+        return words().spoken(telephone_advice(country))
+    return words().text("Not %(form)s.", form=_form(spec))
 
 
 def _form(spec: FieldSpec) -> str:

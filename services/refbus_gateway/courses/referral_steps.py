@@ -54,7 +54,7 @@ def act(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Event
     events = referrals.events_of(tx, referral)
     if answer.event_type in _DECISIONS and not answer.codes_checked:
         _require_known_codes(events)
-    problems = Problems()
+    problems = Problems(gateway.country)
     problems.refuse_placeholders(answer.document)
     specs = written_fields(answer.event_type)
     document = as_forms_have_it(specs, answer.document, gateway.utc_offset_min(), gateway.country)

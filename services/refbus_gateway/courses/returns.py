@@ -68,7 +68,7 @@ def begin(
     `document` (AGE_CONTRADICTS when it says another age than the case), ConsentError, RuleError PROTECTED_FROM_EMBASSY,
     UncheckableError ORGANISATION_UNKNOWN.
     """
-    problems = Problems()
+    problems = Problems(gateway.country)
     problems.refuse_placeholders(document)
     document = as_forms_have_it(wish_fields(), document, gateway.utc_offset_min(), gateway.country)
     wish = read_record(wish_fields(), document, "", problems)

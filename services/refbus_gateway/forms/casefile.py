@@ -74,7 +74,7 @@ def parse_case(
     """
     offset_min = utc_offset_min if utc_offset_min is not None else desk.utc_offset_min if desk else 0
     document = as_written(read_json(data), offset_min, country)
-    problems = Problems()
+    problems = Problems(country)
     if desk is not None:
         problems.refuse_placeholders(document)
     specs = case_fields()

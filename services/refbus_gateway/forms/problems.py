@@ -32,9 +32,10 @@ class CaseInvalidError(MalformedError):
 
 
 class Problems:
-    """Collects problems while a file is read."""
+    """Collects problems while a file is read. `country`: of whoever reads them (ISO 3166-1), for examples."""
 
-    def __init__(self) -> None:
+    def __init__(self, country: str = "") -> None:
+        self.country = country
         self._found: list[Problem] = []
         self._unfilled: set[str] = set()
 

@@ -23,6 +23,7 @@ from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.forms import FORMATS, MAX_ITEMS
 from refbus_gateway.forms.problems import Problems
 from refbus_gateway.forms.text import printable
+from refbus_gateway.words.contacts import telephone_advice
 from refbus_gateway.words.names import nearest_code
 
 MAX_TEXT = 20_000
@@ -206,7 +207,8 @@ def _read_text(spec: FieldSpec, content: Any, path: str, problems: Problems) -> 
     text = check_text(content, path, problems)
     form = spec.attributes.get("format")
     if text and form is not None and not FORMATS[form][0](text):
-        problems.invalid(path, said("write %(form)s", form=Said(FORMATS[form][1])))
+        written = said("write %(form)s", form=Said(FORMATS[form][1]))
+        problems.invalid(path, telephone_advice(problems.country) if form == "e164" else written)
     if text and spec.attributes.get("values") == "DataCategory" and text not in DataCategory.__members__:
         problems.unknown(path, said("one of %(codes)s", codes=", ".join(DataCategory)))
     return text

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from refbus.core.plausibility import ASKED, RULES
 from refbus.errors import Code
+from refbus.said import placed
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import Kind
 from refbus_gateway.forms.casefile import case_fields
@@ -273,7 +274,7 @@ def plain(words: Catalogue, shown: Iterable[Shown], document: Mapping[str, Any],
     each = next((one for one in shown if one.name == path), None)
     if each is None:
         return Problem(path, found.code, _outside(words, path))
-    return Problem(path, found.code, _advice(words, each, _value_at(document, path)))
+    return Problem(path, found.code, _advice(words, each, _value_at(document, path), found.advice))
 
 
 def _outside(words: Catalogue, path: str) -> str:
@@ -292,7 +293,7 @@ def _outside(words: Catalogue, path: str) -> str:
             return words.text("This cannot be sent as it is. Look at it again.")
 
 
-def _advice(words: Catalogue, each: Shown, value: object) -> str:
+def _advice(words: Catalogue, each: Shown, value: object, advice: str) -> str:
     if value is None:
         return missing(words, each)
     label = _short(each.label)
@@ -302,7 +303,7 @@ def _advice(words: Catalogue, each: Shown, value: object) -> str:
     if form in {"date", "partial_date"}:
         return words.text("%(label)s: write a day like 31.3.2027", label=label)
     if form == "e164":
-        return words.text("%(label)s: write it with + and the country, like +998 90 123 45 67", label=label)
+        return words.spoken(placed(label, advice))
     if each.options:
         nearest = _nearest(words, each, value)
         if nearest:

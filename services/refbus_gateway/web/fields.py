@@ -93,9 +93,11 @@ def place_of(problem: str, paths: Sequence[str]) -> str:
     return next((each for each in paths if each == path or each.startswith(f"{path}.0.")), path)
 
 
-def check(specs: Iterable[FieldSpec], content: Mapping[str, Any], paths: Sequence[str]) -> tuple[Problem, ...]:
+def check(
+    specs: Iterable[FieldSpec], content: Mapping[str, Any], paths: Sequence[str], country: str = ""
+) -> tuple[Problem, ...]:
     """Return every problem of the fields at these paths; those of other steps are left to them."""
-    problems = Problems()
+    problems = Problems(country)
     problems.refuse_placeholders(content)
     read_record(tuple(specs), content, "", problems)
     placed = (replace(each, path=place_of(each.path, paths)) for each in problems.found)

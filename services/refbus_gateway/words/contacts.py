@@ -9,6 +9,7 @@ from functools import cache
 from typing import Final
 
 from refbus.core.profile import Capacity, OpeningHours, Serves
+from refbus.said import Said, said
 from refbus_gateway.words.catalogue import Catalogue, mark
 from refbus_gateway.words.codes import label
 from refbus_gateway.words.isonames import SPOKEN, short_code
@@ -89,6 +90,17 @@ def telephone_code(text: str, country: str) -> str | None:
     if number.extension or not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def telephone_advice(country: str) -> Said:
+    """Return how to write a number, with an example of a country (ISO 3166-1); of uz where none is known."""
+    import phonenumbers  # late: see above
+
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    found = (phonenumbers.example_number_for_type(each, mobile) for each in (country.upper(), "UZ"))
+    number = next(each for each in found if each is not None)
+    example = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return said("write it with + and the country, like %(example)s", example=example)
 
 
 def telephone(code: str) -> str:

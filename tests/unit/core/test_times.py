@@ -86,6 +86,20 @@ def test_a_month_may_be_written_out(typed: str) -> None:
     assert read_moment(f"{typed} 14:30", 300) == read_time("2027-03-01T14:30+05:00")
 
 
+@pytest.mark.parametrize(
+    "typed", ["1991 г.", "1991г", "1991 год", "1991-жылы", "1991 ж.", "1991-yil", "1991 ý.", "1991 с."]
+)
+def test_a_year_may_have_its_word_behind_it(typed: str) -> None:
+    """As forms and people write a year of birth; a word before it says something else, as "с 1991" (since 1991)."""
+    assert iso_day(typed) == "1991"
+    assert [iso_day(each) for each in ("с 1991", "91 г.", "1991 утром", "ок. 1991 г.")] == [
+        "с 1991",
+        "91 г.",
+        "1991 утром",
+        "ок. 1991 г.",
+    ]
+
+
 def test_a_month_written_out_is_not_guessed() -> None:
     """A second month, a second day, an unknown word or no year is no day."""
     for typed in (

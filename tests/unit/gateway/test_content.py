@@ -256,6 +256,19 @@ def test_each_kind_of_field_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "attachments" not in document
 
 
+def test_a_wrong_number_is_asked_again_with_one_of_the_country(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In plain words; what is typed then as in the example is taken."""
+    by_name = {spec.name: spec for spec in payload_fields(EventType.BEST_INTERESTS_DETERMINED)}
+    phone = next(spec for each in by_name.values() for spec in each.fields if spec.name == "phone")
+    type_in(monkeypatch, "call me\n+996 700 123 456\n")
+    assert questions.ask_fields([phone], "en", "kg") == {"phone": "+996700123456"}
+    told = capsys.readouterr().err
+    assert "write it with + and the country, like +996 700 123 456" in told
+    assert "Not" not in told
+
+
 def test_scripts_are_never_asked(desk: Desk) -> None:
     """Without a terminal, or with --json, what is missing is a mistake and no question."""
     wrong = desk.refbus.run(SHELTER, "inbox", "feedback", "1", "--json", ok=False).value

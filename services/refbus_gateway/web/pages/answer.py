@@ -226,7 +226,8 @@ def _problems(
     if step.event is EventType.APPOINTMENT_MISSED and not _events(ask, step):
         yield Problem(_APPOINTMENT, Code.CASE_INVALID, words.text("Choose which appointment"))
     paths = [field.name for field, _, _ in shown]
-    for each in fields.check(written_fields(step.event), document, paths) if paths else ():
+    country = ask.actor.country
+    for each in fields.check(written_fields(step.event), document, paths, country) if paths else ():
         yield _plain(ask, shown, document, each)
     for field, _, _ in shown:
         rule = field.spec.attributes.get("required_when")

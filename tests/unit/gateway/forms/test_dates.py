@@ -48,6 +48,31 @@ def test_a_consent_says_its_days_either_way() -> None:
 
 
 @pytest.mark.parametrize(
+    ("country", "example"),
+    [("kz", "+7 771 000 9998"), ("kg", "+996 700 123 456"), ("uz", "+998 91 234 56 78"), ("", "+998 91 234 56 78")],
+)
+def test_a_wrong_number_is_answered_with_one_of_the_own_country(country: str, example: str) -> None:
+    """In plain words, as one would dial it from abroad; a number like the example is taken."""
+    person = {**PERSON, "prs_MobilePhone": "call me"}
+    with pytest.raises(CaseInvalidError) as refused:
+        parse_case(case_file(person=person), now_ms=NOW_MS, desk=AgeRules(18, 300), country=country)
+    (problem,) = refused.value.problems
+    assert (problem.path, example in problem.advice, "E.164" in problem.advice) == (
+        "person.prs_MobilePhone",
+        True,
+        False,
+    )
+    person["prs_MobilePhone"] = example
+    parse_case(case_file(person=person), now_ms=NOW_MS, desk=AgeRules(18, 300), country=country)
+
+
+def test_a_year_of_birth_may_have_its_word() -> None:
+    """As it stands in papers: "1991 г."."""
+    kept = parse_case(case_file(person={**PERSON, "prs_Birthdate": "1991 г."}), now_ms=NOW_MS, desk=AgeRules(18, 300))
+    assert kept.fields["person"]["prs_Birthdate"] == "1991"
+
+
+@pytest.mark.parametrize(
     ("event", "document", "path", "wanted"),
     [
         (EventType.RISK_ASSESSED, {"valid_until_ms": "20.10.2026"}, "valid_until_ms", "2026-10-20T23:59+05:00"),

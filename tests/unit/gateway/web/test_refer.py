@@ -139,6 +139,17 @@ def test_paper_for_the_person_is_in_the_language_of_the_person(here: Pages) -> N
     assert "/card?language=uz-Latn" in person.get("/refer/1/ask?language=uz").html
 
 
+def test_a_wrong_number_is_answered_at_its_field(here: Pages) -> None:
+    """In plain words with a number of the own country, in the language of the page."""
+    person = here.person()
+    until_contact(person)
+    for language, words in (("en", "like +7 771 000 9998"), ("ru", "например +7 771 000 9998")):
+        person.send("/language", language=language)
+        page = fill(person, "/refer/1/contact", {**CONTACT, "person.prs_MobilePhone": "call me"})
+        assert words in page.text
+        assert "E.164" not in page.text
+
+
 def test_each_step_is_kept_and_back_shows_it(pair: Pair, here: Pages) -> None:
     """Another browser of the same person, and the back link, find what was typed, in any language."""
     until_contact(here.person())
