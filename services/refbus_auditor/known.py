@@ -1,4 +1,4 @@
-"""What is known of this country's own logs, by whoever knows it: checkpoints that the log's key has signed.
+"""What is known of this country's own logs, by whoever knows it: checkpoints and ends that the log's key has signed.
 
 They stand in published files, in what witnesses show of other logs, in proofs on the bus, and in what a witness showed
 when it refused. Whoever says it, the signature alone counts.
@@ -16,8 +16,10 @@ from refbus.audit.published_log import CHECKPOINT, LogSource
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, MalformedError, RefbusError, UntrustedError
 from refbus.files import write_whole
-from refbus.tlog.checkpoint import Checkpoint
+from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.cosignature import cosigned_at
+from refbus.tlog.end import FILE as END
+from refbus.tlog.end import LogEnd, read_end
 from refbus.tlog.hashing import leaf_hash
 from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note, Signature, verified
@@ -31,13 +33,17 @@ _NEWER: Final = "log_rolled_back"
 
 @dataclass(slots=True)
 class Known:
-    """One log: its checkpoints by size, each with the cosignatures of witnesses, and entries that were proven."""
+    """One log: its checkpoints by size, each with the cosignatures of witnesses, and entries that were proven.
+
+    `end`: that it has ended, where that was signed.
+    """
 
     key: SignerKey
     policy: Policy
     notes: dict[int, Note] = field(default_factory=dict)
     roots: dict[int, bytes] = field(default_factory=dict)
     entries: dict[int, bytes] = field(default_factory=dict)
+    end: LogEnd | None = None
 
     @property
     def origin(self) -> str:
@@ -65,6 +71,21 @@ class Known:
         lines = [line for line in note.signatures if self._counts(line, checkpoint)]
         self.notes[checkpoint.size] = Note(note.text, tuple(lines)) if before is None else before.with_signatures(lines)
         return checkpoint
+
+    def tell(self, head: Head) -> None:
+        """Tell what this log has signed: the checkpoint is signed once more, which gives the same one."""
+        self.add(sign_checkpoint(Checkpoint(self.origin, head.size, head.root), self.key))
+
+    def take_end(self, data: bytes) -> None:
+        """Take a file that says that the log has ended. Raises UntrustedError LOG_FORKED."""
+        try:
+            end = read_end(data, [self.key.verifier])
+        except RefbusError:
+            return
+        self.tell(end.head)
+        self.tell(end.newest)
+        if self.end is None or (self.end.newest.size, self.end.head.size) < (end.newest.size, end.head.size):
+            self.end = end
 
     def take(self, record: LogProofs) -> None:
         """Take proofs that members were given. Raises UntrustedError LOG_FORKED."""
@@ -101,6 +122,8 @@ def hear_places(logs: Iterable[Known], places: Sequence[LogSource]) -> None:
         for place in places:
             _add(known, place.fetch(f"{shard_of(known.origin)}/{CHECKPOINT}"))
             _add(known, place.fetch(f"witness/{origin_hash(known.origin)}/{CHECKPOINT}"))
+            if (end := place.fetch(f"{shard_of(known.origin)}/{END}")) is not None:
+                known.take_end(end)
 
 
 def hear_kept(logs: Iterable[Known], evidence: Path) -> None:
@@ -134,9 +157,7 @@ def shard_of(origin: str) -> str:
 
 def widths(notes: Iterable[int], index: int, width: int) -> Iterator[int]:
     """Yield how wide the bundle `index` of at least `width` entries may be in files, the fitting one first."""
-    yield width
-    yield from sorted({size - index * 256 for size in notes if width < size - index * 256 < 256})
-    yield 256
+    yield from sorted({width, 256, *(size - index * 256 for size in notes if width < size - index * 256 < 256)})
 
 
 def _add(known: Known, data: bytes | None) -> None:

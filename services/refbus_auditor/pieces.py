@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -80,6 +80,17 @@ def edge_of(leaves: Sequence[bytes]) -> Edge:
     for each in leaves:
         edge.append(leaf_hash(each))
     return edge
+
+
+def heads_of(leaves: Sequence[bytes], sizes: Collection[int]) -> set[Head]:
+    """Return the trees of so many first entries each, in one reading."""
+    edge = Edge(0, ())
+    found = {edge.head}
+    for each in leaves:
+        edge.append(leaf_hash(each))
+        if edge.size in sizes:
+            found.add(edge.head)
+    return found
 
 
 def _stored(leaves: Sequence[bytes], index: int, width: int) -> list[bytes] | None:

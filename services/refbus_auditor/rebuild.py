@@ -7,14 +7,15 @@ and from files, each checked up to the newest checkpoint that anybody has. Nothi
 A log goes on only when the home's own `log/` has the newest checkpoint that is known, and every entry below it is
 found; then the auditor signs nothing new in it before every witness has cosigned that. In any other case something may
 have been signed that nobody shows, and only `--end` goes on: nothing more is ever signed in that log, its end is told
-with a signature (refbus.tlog.end), and the log of the next half-year begins. ADR 82.
+with a signature (refbus.tlog.end), and the log of the next half-year begins. A log whose end was signed comes back as
+it ended. ADR 82.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,6 @@ from refbus.errors import (
 )
 from refbus.files import make_folder, store_errors
 from refbus.node.store.node import get_setting, put_setting
-from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.hashing import EMPTY_ROOT
 from refbus.tlog.policy import NONE
@@ -56,7 +56,7 @@ from refbus_auditor import ledger
 from refbus_auditor.home import KIND, MARK, STOPPED, STORE, place
 from refbus_auditor.known import Known, hear_kept, hear_places, hear_proofs, shard_of
 from refbus_auditor.ledger import DIRECTORY_WRITER, PUBLISHED_WRITER, REBUILT, Ledger, NewEntry, Shard, Standing
-from refbus_auditor.pieces import Pieces, edge_of, head_of
+from refbus_auditor.pieces import Pieces, edge_of, heads_of
 from refbus_auditor.store.tables import entry, setting, shard
 
 if TYPE_CHECKING:
@@ -93,12 +93,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """One log while it is rebuilt. `target`: the tree up to which it has come back; `leaves`: the entries of that."""
+    """One log while it is rebuilt. `target`: the tree up to which it has come back; `newest`: the largest known one.
+
+    `kept`: how many entries of the store stay. `leaves`: all entries of the log afterwards.
+    """
 
     known: Known
     stored: Shard | None
     target: Head
     newest: Head
+    kept: int
     leaves: Sequence[bytes] = field(repr=False)
     ends: bool
 
@@ -116,12 +120,8 @@ def rebuild(folder: Path, request: Request, lead: Lead | None = None) -> list[st
     with _draft(file.parent / _DRAFT) as draft:
         fresh = draft / STORE
         told = _take_over(target, fresh, request.name)
-        database = FileDatabase(fresh, KIND)
-        try:
-            with database.writing() as connection:
-                told += _bring_forward(connection, folder, request, alone=lead is None)
-        finally:
-            database.close()
+        with closing(FileDatabase(fresh, KIND)) as database, database.writing() as connection:
+            told += _bring_forward(connection, folder, request, alone=lead is None)
         kept = exchange(fresh, target, KIND, lambda _: None, mark=folder / MARK, beside=file)
     return [
         *told,
@@ -149,28 +149,23 @@ def proofs_on(reader: Reader) -> Iterator[LogProofs]:
 
 def _take_over(target: Place, fresh: Path, name: str) -> list[str]:
     """Copy the store that is left if it is one, and sound; else begin with nothing. Return what to tell."""
-    if not isinstance(target, Path) or (target.is_file() and target.stat().st_size):
-        try:
-            copy_database_to(fresh, target, KIND)
-            database = FileDatabase(fresh, KIND)
-            try:
-                with database.reading() as connection:
-                    for log in ledger.shards(connection):
-                        if not log.origin.startswith(f"{name}/"):
-                            raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
-                        if ledger.head_of(connection, log.origin, log.signed.size) != log.signed:
-                            raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
-            finally:
-                database.close()
-        except RefbusError as error:
-            require_lasting(error)
-            shutil.rmtree(fresh.parent)
-            make_folder(fresh.parent)
-            return [
-                f"The store that is there cannot be used ({error.code}): sealed records come from the broker alone."
-            ]
-        return ["The store that is there keeps its records."]
-    return ["There is no store.", _NO_RECORDS]
+    if isinstance(target, Path) and not (target.is_file() and target.stat().st_size):
+        return ["There is no store.", _NO_RECORDS]
+    try:
+        copy_database_to(fresh, target, KIND)
+        with closing(FileDatabase(fresh, KIND)) as database, database.reading() as connection:
+            for log in ledger.shards(connection):
+                if not log.origin.startswith(f"{name}/"):
+                    raise StoreError(Code.LOG_STORE_DAMAGED, log.origin)
+                ledger.require_sound(connection, log)
+    except RefbusError as error:
+        require_lasting(error)
+        shutil.rmtree(fresh.parent)
+        make_folder(fresh.parent)
+        if error.code is Code.HOME_NOT_FOUND:
+            return ["There is no store.", _NO_RECORDS]
+        return [f"The store that is there cannot be used ({error.code}): sealed records come from the broker alone."]
+    return ["The store that is there keeps its records."]
 
 
 def _bring_forward(connection: Connection, folder: Path, request: Request, *, alone: bool) -> list[str]:
@@ -182,38 +177,48 @@ def _bring_forward(connection: Connection, folder: Path, request: Request, *, al
     own_files = [FolderSource(folder / "log")] if (folder / "log").is_dir() else []
     places = [*own_files, *request.places]
     policy = log_policy(request.directory, request.country)
-    listed = [origin_of(request.name, each) for each in audit_keys(request.directory, request.country).logs]
-    origins = sorted({*listed, *stored})
+    keys = audit_keys(request.directory, request.country)
+    origins = sorted({*(origin_of(request.name, each) for each in keys.logs), *stored})
     shown = [Known(request.secret.log_key(origin), policy) for origin in origins]
     hear_places(shown, own_files)
-    here = {each.origin: max(each.notes, default=-1) for each in shown}
+    here = {each.origin: _newest_of(each) for each in shown}
     for known in shown:
         _tell_stored(known, stored.get(known.origin))
     hear_places(shown, request.places)
     hear_kept(shown, folder / "evidence")
     hear_proofs(shown, request.proofs)
     logs = [each for each in shown if each.notes]
-    told = list[str]()
+    told, later = list[str](), list[NewEntry]()
     for known in logs:
-        ends = request.end and known is logs[-1]
-        found = _log(connection, known, stored.get(known.origin), places, ends=ends)
+        last = known is logs[-1]
+        found = _log(connection, known, stored.get(known.origin), places, ends=request.end and last)
         if found is None:
             continue
-        if not found.ends and (not alone or here[known.origin] < found.newest.size or policy.quorum == NONE):
+        proven = alone and here[known.origin] == _newest_of(known) and policy.quorum != NONE
+        settled = proven or (request.end if last else found.ends)
+        if not settled:
             raise SetupError(Code.LOG_ROLLED_BACK, _ONLY_END.format(known.origin))
-        told += _put(connection, found, request)
+        came, behind = _put(connection, found, request)
+        told, later = told + came, later + behind
     if not told:
         raise SetupError(Code.USAGE, "nobody knows more of this log than its store")
     put_setting(connection, REBUILT, request.now_ms.to_bytes(8, "big"))
     if get_setting(connection, STOPPED) == Code.LOG_ROLLED_BACK.encode():
         connection.execute(delete(setting).where(setting.c.name == STOPPED))
+    told += _begin_next(connection, logs[-1], request)
+    Ledger(request.name, keys.logs.__contains__).add(connection, later, request.now_ms)
     return told
+
+
+def _newest_of(known: Known) -> tuple[int, bool]:
+    """Return what was signed last of a log, as far as it is known by now: its size, and whether it has ended."""
+    return max(known.notes, default=-1), known.end is not None
 
 
 def _tell_stored(known: Known, stored: Shard | None) -> None:
     """Tell what the store has signed, and what the quorum cosigned of it."""
     if stored is not None:
-        known.add(sign_checkpoint(Checkpoint(stored.origin, stored.signed.size, stored.signed.root), known.key))
+        known.tell(stored.signed)
         if stored.cosigned is not None:
             known.take(LogProofs(stored.cosigned, ()))
 
@@ -224,21 +229,28 @@ def _log(
     """Return how far a log comes back, None when its store has all that is known.
 
     Raises UncheckableError LOG_INCOMPLETE, UntrustedError LOG_DAMAGED, LOG_FORKED; with `ends` what is not found is
-    left out instead.
+    left out instead. A log whose end was signed comes back as that says.
     """
-    newest = known.heads[0]
-    ended = stored is not None and stored.standing is Standing.ENDED
-    if not ends and stored is not None and (ended or newest.size <= stored.signed.size):
+    end, heads = known.end, known.heads
+    newest = heads[0] if end is None else end.newest
+    if stored is not None and stored.standing is Standing.ENDED:
+        return None
+    if stored is not None and end is None and not ends and newest.size <= stored.signed.size:
         return None
     left = [] if stored is None else ledger.leaves(connection, known.origin, 0, stored.head.size)
     pieces = Pieces(known, left, places)
-    target, leaves = _found(pieces, known.heads, ends=ends)
-    for head in known.heads:
-        if head.size <= target.size and head_of(leaves[: head.size]) != head:
+    target, leaves = _found(pieces, heads, ends=ends) if end is None else (end.head, pieces.leaves(end.head))
+    made = heads_of(leaves, {head.size for head in heads})
+    for head in heads:
+        if head.size <= target.size and head not in made:
             raise UntrustedError(Code.LOG_FORKED, f"{known.origin}: what was signed at {head.size} is no beginning")
-    if any(mine != theirs for mine, theirs in zip(left, leaves, strict=False)):
+    same = next((at for at, pair in enumerate(zip(left, leaves, strict=False)) if pair[0] != pair[1]), None)
+    if stored is not None and same is not None and same < stored.signed.size:
         raise UntrustedError(Code.LOG_FORKED, f"{known.origin}: the store has other entries than were signed")
-    return _Log(known, stored, target, newest, leaves, ends)
+    ended = ends or end is not None
+    kept = len(left) if same is None else same  # what differs behind that was never signed: no other history
+    kept = min(kept, target.size) if ended else kept
+    return _Log(known, stored, target, newest, kept, [*leaves, *left[target.size : kept]], ended)
 
 
 def _found(pieces: Pieces, heads: Sequence[Head], *, ends: bool) -> tuple[Head, list[bytes]]:
@@ -252,17 +264,16 @@ def _found(pieces: Pieces, heads: Sequence[Head], *, ends: bool) -> tuple[Head, 
     return Head(0, EMPTY_ROOT), []
 
 
-def _put(connection: Connection, found: _Log, request: Request) -> list[str]:
-    """Write a log that came back; return what to tell."""
-    origin, size = found.known.origin, found.target.size
-    have = 0 if found.stored is None else found.stored.head.size
-    if found.stored is None:
+def _put(connection: Connection, found: _Log, request: Request) -> tuple[list[str], list[NewEntry]]:
+    """Write a log that came back; return what to tell, and what was taken out of it because it was never signed."""
+    origin, size, stored = found.known.origin, found.target.size, found.stored
+    if stored is None:
         ledger.begin(connection, origin, request.now_ms)
-    later = list(_taken_out(connection, origin, size)) if found.ends else []
-    _add_entries(connection, origin, found.leaves, have)
-    edge = edge_of(found.leaves if found.ends else ledger.leaves(connection, origin, 0, max(have, size)))
+    later = _taken_out(connection, origin, found.kept)
+    _add_entries(connection, origin, found.leaves, found.kept)
+    edge = edge_of(found.leaves)
     cosigned = found.known.cosigned(size, request.now_ms // 1000)
-    given = max(found.known.entries, default=-1) + 1 if found.stored is None else found.stored.proven
+    given = max(found.known.entries, default=-1) + 1 if stored is None else stored.proven
     values = {
         "size": edge.size,
         "root": edge.head.root,
@@ -276,31 +287,37 @@ def _put(connection: Connection, found: _Log, request: Request) -> list[str]:
         "newest": found.known.notes[found.newest.size].encode() if found.ends else None,
     }
     connection.execute(update(shard).where(shard.c.origin == origin).values(**values))
-    came = f"{origin}: {size} entries, {max(0, size - have)} of them from what was published."
+    came = f"{origin}: {size} entries, {max(0, size - found.kept)} of them from what was published."
     if not found.ends:
-        return [came, "Nothing new is signed in it before every witness has cosigned that."]
-    following = _begin_next(connection, shard_of(origin), request)
-    Ledger(request.name).add(connection, later, request.now_ms)
-    lost = f"{found.newest.size - size} entries that it signed are lost. " if found.newest.size > size else ""
-    return [came, f"It has ended. {lost}{following} has begun."]
+        return [came, "Nothing new is signed in it before every witness has cosigned that."], later
+    lost = f" {found.newest.size - size} entries that it signed are lost." if found.newest.size > size else ""
+    return [came, f"It has ended.{lost}"], later
 
 
-def _begin_next(connection: Connection, ended: str, request: Request) -> str:
-    """Begin the log after one that ended; return its origin. Raises SetupError KEY_UNKNOWN."""
+def _begin_next(connection: Connection, newest: Known, request: Request) -> list[str]:
+    """Begin the log after the last one if that has ended; return what to tell. Raises SetupError KEY_UNKNOWN.
+
+    Where the order is to end a log that had ended before, one more may have begun that nobody shows: it is passed over.
+    """
+    if ledger.shards(connection)[-1].standing is not Standing.ENDED:
+        return []
+    ended = shard_of(newest.origin)
+    if request.end and newest.end is not None:
+        ended = next_shard(ended)
     half_year = max(next_shard(ended), shard_at(request.now_ms))
     if half_year not in audit_keys(request.directory, request.country).logs:
         raise SetupError(Code.KEY_UNKNOWN, f"the directory lists no key for {half_year}: refbus-ops audit keys renew")
     origin = origin_of(request.name, half_year)
     ledger.begin(connection, origin, request.now_ms)
-    return origin
+    return [f"{origin} has begun."]
 
 
-def _taken_out(connection: Connection, origin: str, size: int) -> Iterator[NewEntry]:
-    """Take the entries behind `size` out of a log that ends: they were never signed, and go into the next one."""
+def _taken_out(connection: Connection, origin: str, size: int) -> list[NewEntry]:
+    """Take the entries behind `size` out of a log: they were not signed there, and go to its end or into the next."""
     behind = (entry.c.origin == origin, entry.c.place >= size)
-    for row in connection.execute(select(entry).where(*behind).order_by(entry.c.place)).all():
-        yield NewEntry(row.decision_id, row.leaf, row.writer, row.logged_ms, row.raw, bool(row.stays))
+    rows = connection.execute(select(entry).where(*behind).order_by(entry.c.place)).all()
     connection.execute(delete(entry).where(*behind))
+    return [NewEntry(row.decision_id, row.leaf, row.writer, row.logged_ms, row.raw, bool(row.stays)) for row in rows]
 
 
 def _add_entries(connection: Connection, origin: str, leaves: Sequence[bytes], have: int) -> None:

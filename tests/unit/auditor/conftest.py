@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.auditors import Auditors
+from support.disasters import Disaster
 
 
 @pytest.fixture
@@ -16,3 +17,9 @@ def world(tmp_path: Path) -> Iterator[Auditors]:
     made = Auditors(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def lost(world: Auditors, tmp_path: Path) -> Disaster:
+    """Return an auditor to which something is about to happen."""
+    return Disaster(world, tmp_path)

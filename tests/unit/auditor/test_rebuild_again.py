@@ -1,0 +1,134 @@
+"""A store is lost again after its log has ended, or differs where nothing was signed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from refbus.errors import Code, RefbusError
+from refbus.tlog.note import Note
+from refbus_auditor.known import keep_newer
+from refbus_auditor.ledger import PUBLISHED_WRITER
+from support.auditors import Auditors
+from support.directories import gate
+from support.disasters import COUNT, Disaster, records
+from support.logs import mth
+
+LOST = 10
+
+
+def end_with_a_loss(lost: Disaster) -> Path:
+    """Let the log end because entries that it signed are nowhere; return a copy of the store from before."""
+    old = Path(shutil.copy(lost.store_copy(), lost.folder / "before.db"))
+    lost.grow(LOST)
+    keep_newer(lost.node.home.evidence, lost.node.note())
+    lost.lose_store()
+    lost.lose_log()
+    shutil.copytree(lost.mirror, lost.node.folder / "log")
+    lost.node.bus.lose_end("kz.audit", COUNT)
+    lost.rebuild(end=True)
+    lost.start()
+    return old
+
+
+def shards(lost: Disaster) -> list[str]:
+    """Return which half-years have a log."""
+    return [log.origin.rpartition("/")[2] for log in lost.node.core.shards()]
+
+
+@pytest.mark.parametrize("what", ["gone", "older than the end", "gone before anything was added"])
+def test_a_store_is_lost_again_after_an_end(lost: Disaster, what: str) -> None:
+    """The log comes back as it ended, with what its end says, and the log after it goes on."""
+    before = end_with_a_loss(lost)
+    folder = lost.node.home.log_folder
+    signed_end = (folder / "2026b" / "end").read_bytes()
+    if what != "gone before anything was added":
+        lost.world.log(7)
+        lost.world.settle(12)
+    (newer,) = (log for log in lost.node.core.shards() if log.origin.endswith("2027a"))
+    lost.lose_store(before if what == "older than the end" else None)
+    told = lost.rebuild()
+    assert f"It has ended. {LOST} entries that it signed are lost." in told
+    lost.start()
+    assert (folder / "2026b" / "end").read_bytes() == signed_end
+    lost.require_ended(COUNT, more=newer.head.size)
+    lost.node.restart()
+    lost.require_one_history()
+
+
+def test_after_an_end_that_only_others_know_the_next_log_is_passed_over(lost: Disaster) -> None:
+    """Something may have been signed in it that nobody shows: refused, and with `--end` the one after it begins."""
+    end_with_a_loss(lost)
+    mirror = shutil.copytree(lost.node.home.log_folder, lost.folder / "ended")
+    shutil.rmtree(mirror / "2027a")
+    lost.lose_store()
+    lost.lose_log()
+    lost.refuses(Code.LOG_ROLLED_BACK, mirror)
+    told = lost.rebuild(mirror, end=True)
+    assert told[-4].endswith("/2027b has begun.")
+    lost.start()
+    assert shards(lost) == ["2026b", "2027b"]
+    lost.require_one_history()
+
+
+def test_an_end_that_another_key_signed_ends_nothing(lost: Disaster) -> None:
+    """It says nothing of this log, as a checkpoint of another key says nothing."""
+    end_with_a_loss(lost)
+    shard = lost.node.home.log_folder / "2026b"
+    note = Note.parse((shard / "end").read_bytes())
+    (shard / "end").write_bytes(Note(note.text, Note.parse((shard / "checkpoint").read_bytes()).signatures).encode())
+    lost.lose_store()
+    lost.refuses(Code.LOG_INCOMPLETE)
+
+
+def other_tails(lost: Disaster) -> tuple[Path, list[bytes]]:
+    """Let a backup have three entries that were never signed, the log others in their place; return backup, leaves."""
+    entries = [lost.world.entry_of(gate("kz"), decision_id=bytes([9, each]) * 8) for each in range(4)]
+    before = Path(shutil.copy(lost.store_copy(), lost.folder / "before.db"))
+    for each in (entries[3], *entries[:2]):
+        lost.node.bus.put("kz.audit", each.encode())
+    lost.node.consume()
+    (log,) = lost.node.core.shards()
+    assert (log.head.size, log.signed.size) == (COUNT + 3, COUNT)
+    tail = Path(shutil.copy(lost.store_copy(), lost.folder / "tail.db"))
+    lost.lose_store(before)
+    lost.node.bus.lose_end("kz.audit", COUNT)
+    lost.node.open()
+    for each in (entries[1], entries[0], entries[2]):
+        lost.node.bus.put("kz.audit", each.encode())
+    lost.world.settle(12)
+    lost.leaves += [entries[each].leaf for each in (1, 0, 2)]
+    lost.signed[len(lost.leaves)] = mth(lost.leaves)
+    assert lost.node.leaves() == lost.leaves
+    return tail, [each.leaf for each in entries]
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_entries_that_were_never_signed_are_no_other_history(lost: Disaster, end: bool) -> None:
+    """What was signed takes their places; they keep their records, and what was signed nowhere is logged behind."""
+    tail, leaves = other_tails(lost)
+    lost.lose_store(tail)
+    lost.rebuild(end=end)
+    own, gone = (gate("kz"), True), (PUBLISHED_WRITER, False)
+    assert records(lost.node)[COUNT:] == [own, own, gone, own]
+    lost.start()
+    if end:
+        lost.require_ended(len(lost.leaves), more=1)
+    else:
+        lost.leaves.append(leaves[3])
+        lost.signed[len(lost.leaves)] = mth(lost.leaves)
+        lost.require_goes_on()
+
+
+def test_what_a_store_signed_is_another_history(lost: Disaster) -> None:
+    """Entries that differ below what it has signed: nothing is put together, also where the sizes are others."""
+    other = Auditors(lost.folder / "elsewhere", ("kz",), quorum=0)
+    other.log(COUNT - 2)
+    other.nodes["kz"].bus.put("kz.audit", other.entry_of(gate("kz"), decision_id=b"another" + bytes(9)).encode())
+    other.settle()
+    other.nodes["kz"].home.database.copy_to(lost.folder / "other.db")
+    other.close()
+    lost.lose_store(lost.folder / "other.db")
+    lost.refuses(Code.LOG_FORKED)
