@@ -22,7 +22,7 @@ from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreEr
 from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.end import FILE as END
-from refbus.tlog.end import LogEnd, sign_end
+from refbus.tlog.end import LogEnd, read_end, sign_end
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note, verified
@@ -49,9 +49,10 @@ class Publisher:
         """Publish again what a stop may have kept from the disk, or what an old copy or a damage took from it.
 
         The files are made from the store: whatever of what was signed is missing or another is written anew, and
-        nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint is ahead of the
-        store: an old copy of the store must not sign; UntrustedError LOG_FORKED when it is no beginning of what the
-        store has signed; StoreError LOG_STORE_DAMAGED when the store itself does not lead to what it has signed.
+        nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint, or a signed end,
+        is ahead of the store: an old copy of the store must not sign; UntrustedError LOG_FORKED when the checkpoint is
+        no beginning of what the store has signed; StoreError LOG_STORE_DAMAGED when the store itself does not lead to
+        what it has signed.
         """
         self._files.remove_drafts()
         with self._database.reading() as connection:
@@ -59,7 +60,7 @@ class Publisher:
         published = {origin: found.head for origin in self._files.origins() if (found := self._published(origin))}
         for origin, head in published.items():
             signed_size = known[origin].signed.size if origin in known else 0
-            if head.size > signed_size and not _has_ended(known.get(origin)):
+            if (head.size > signed_size or self._is_over(origin)) and not _has_ended(known.get(origin)):
                 raise SetupError(Code.LOG_ROLLED_BACK, "the published checkpoint is ahead of the store")
         for each in known.values():
             self._require_one_history(each, published.get(each.origin, each.signed))
@@ -105,6 +106,15 @@ class Publisher:
         except RefbusError as error:
             _log.critical("the checkpoint of %s is damaged (%s) and is made anew", origin, error.code)
         return None
+
+    def _is_over(self, origin: str) -> bool:
+        """Whether a signed end is published beside the checkpoint of a log."""
+        path = self._files.path(origin, END)
+        try:
+            return path.is_file() and bool(read_end(path.read_bytes(), [self._key_of(origin).verifier]))
+        except RefbusError as error:
+            _log.critical("the end of %s is damaged: %s", origin, error.code)
+            return False
 
     def _shown(self, origin: str) -> Note | None:
         """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""

@@ -58,6 +58,22 @@ def test_a_store_is_lost_again_after_an_end(lost: Disaster, what: str) -> None:
     lost.require_one_history()
 
 
+def test_a_store_from_before_an_end_signs_nothing(lost: Disaster) -> None:
+    """Nothing is missing in it, and yet its log is over: the start refuses it, and the order brings the end back."""
+    old = lost.store_copy()
+    lost.lose_store()
+    lost.rebuild(end=True)
+    lost.start()
+    lost.lose_store(old)
+    with pytest.raises(RefbusError) as caught:
+        lost.node.open()
+    assert caught.value.code is Code.LOG_ROLLED_BACK
+    lost.node.home.close()
+    lost.rebuild()
+    lost.start()
+    lost.require_ended(COUNT, more=0)
+
+
 def test_after_an_end_that_only_others_know_the_next_log_is_passed_over(lost: Disaster) -> None:
     """Something may have been signed in it that nobody shows: refused, and with `--end` the one after it begins."""
     end_with_a_loss(lost)
