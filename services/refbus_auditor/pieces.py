@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from refbus.audit.published_log import LogSource
@@ -25,7 +25,11 @@ class Pieces:
 
     def __init__(self, known: Known, stored: Sequence[bytes], places: Sequence[LogSource]) -> None:
         self._known = known
-        self._ways: list[Way] = [partial(_stored, stored), self._proven, *(partial(self._read, at) for at in places)]
+        self._ways: list[Way] = [
+            partial(_stored, stored),
+            self._proven,
+            *(cache(partial(self._read, at)) for at in places),
+        ]
 
     def leaves(self, head: Head) -> list[bytes]:
         """Return the entries of a tree. One place that was altered does not spoil what another has.
