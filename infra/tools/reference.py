@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tools.pages import (
     alerts,
+    capacity,
     cli,
     errors,
     grafana,
@@ -30,6 +31,7 @@ from tools.pages import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/operators/capacity.md": capacity.page,
     "docs/reference/alerts.md": runbook.page,
     "docs/reference/cli.md": cli.page,
     "docs/reference/errors.md": errors.page,

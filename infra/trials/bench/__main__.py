@@ -13,6 +13,7 @@ from pathlib import Path
 from bench import (
     appending,
     cost,
+    directory,
     gatework,
     growth,
     idle,
@@ -27,16 +28,19 @@ from bench import (
 )
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
-from bench.report import Measure, machine, table, write
+from bench.report import Measure, keep, machine, table, write
 from bench.stage import Stage, staged
 from demo.world import ROOT
 
 OUT = ROOT / "var" / "bench"
+KEPT = Path(__file__).with_name("measured.json")
+"""What docs/operators/capacity.md is made from."""
 PARTS = (
     "trips",
     "start",
     "pages",
     "growth",
+    "directory",
     "cost",
     "gate",
     "stamps",
@@ -75,6 +79,7 @@ class Bench:
         self._part("start", lambda: starts.measure(self.folder / "start"))
         self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
         self._part("growth", lambda: in_child(growth.measure, self.folder / "growth"))
+        self._part("directory", lambda: directory.measure(self.folder / "directory"))
         self._without_broker()
         if "stamps" in self.parts:
             folder = self._federation("stamps")
@@ -169,6 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--leaves", type=int, default=proving.LEAVES, help="leaves of the log that proofs come from")
     parser.add_argument("--cases", type=int, default=trips.MANY, help="cases of the larger home whose lists are read")
     parser.add_argument("--referrals", type=int, default=pages.MANY, help="referrals of the home whose pages are timed")
+    parser.add_argument("--keep", action="store_true", help=f"write {KEPT.name}, of which the page on capacity is made")
     given = parser.parse_args(arguments)
     if given.referrals <= pages.OLD_PAGE * pages.PER_PAGE:
         parser.error(f"--referrals: more than {pages.OLD_PAGE * pages.PER_PAGE:,}")
@@ -181,6 +187,8 @@ def main(arguments: list[str] | None = None) -> int:
     bench.run()
     print(f"\n{machine()}")
     print("\n".join(table(bench.measures)))
+    if given.keep:
+        keep(KEPT, bench.measures)
     bench.say("report: var/bench/report.json")
     for line in bench.failed:
         print(f"error: {line}", file=sys.stderr)

@@ -71,9 +71,18 @@ def machine() -> str:
 
 def write(path: Path, measures: Sequence[Measure]) -> None:
     """Write the report, replacing an earlier one as a whole."""
+    _put(path, [each.as_mapping() for each in measures])
+
+
+def keep(path: Path, measures: Sequence[Measure]) -> None:
+    """Write the values with the machine that they were measured on, for docs/operators/capacity.md."""
+    _put(path, {"machine": machine(), "measures": {each.name: _rounded(each.value) for each in measures}})
+
+
+def _put(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps([each.as_mapping() for each in measures], indent=2) + "\n", encoding="utf-8")
+    fresh.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     fresh.replace(path)
 
 
