@@ -19,7 +19,7 @@ from refbus.errors import RefbusError
 from refbus.output import say
 from refbus_gateway.cli.prompts import ask_choice, ask_text, ask_yes
 from refbus_gateway.cli.session import Session, words
-from refbus_gateway.forms.consentfile import FORMAT, MOST_RETAINED_MS
+from refbus_gateway.forms.consentfile import FORMAT, MOST_RETAINED_MS, is_contact
 from refbus_gateway.words.codes import label
 from refbus_gateway.words.options import COUNTED
 
@@ -198,7 +198,10 @@ def _informed() -> list[str]:
 
 
 def _withdrawal_contact() -> str:
-    return _until_right(words().text("Where can the person withdraw (no person's name)"), lambda _: None)
+    def wrong(text: str) -> str | None:
+        return None if is_contact(text) else words().text("Write where the person can take it back")
+
+    return _until_right(words().text("Where can the person withdraw (no person's name)"), wrong)
 
 
 def _report_back() -> list[str]:

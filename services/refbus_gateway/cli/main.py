@@ -110,11 +110,11 @@ def main(
 def _translated(arguments: Sequence[str], environ: Mapping[str, str], context: str, text: str) -> str:
     """Return what an error or a help says in the language that the command was asked for."""
     from refbus_gateway.words.catalogue import catalogue  # late: most commands end well
-    from refbus_gateway.words.languages import LANGUAGES, wished
+    from refbus_gateway.words.languages import named, wished
 
     after = [value for name, value in pairwise(arguments) if name == "--lang"]
     after += [each.removeprefix("--lang=") for each in arguments if each.startswith("--lang=")]
-    asked = next((each for each in after if each in LANGUAGES), None)
+    asked = next(filter(None, map(named, after)), None)
     return catalogue(asked or wished(environ)).told(context, text)
 
 

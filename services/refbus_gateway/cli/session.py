@@ -240,12 +240,15 @@ class Session:
     @property
     def language(self) -> str:
         """Language of words for codes: the option, else LANG, else English."""
-        from refbus_gateway.words.languages import LANGUAGES, wished  # late: see above
+        from refbus_gateway.words.languages import LANGUAGES, named, wished  # late: see above
 
         asked = self._options["lang"]
-        if asked is not None and asked not in LANGUAGES:
+        if asked is None:
+            return wished(self.runtime.environ)
+        found = named(asked)
+        if found is None:
             raise SetupError(Code.USAGE, said("--lang is one of %(codes)s", codes=", ".join(LANGUAGES)))
-        return asked or wished(self.runtime.environ)
+        return found
 
     @property
     def name(self) -> str | None:

@@ -48,6 +48,9 @@ from refbus_gateway.store.cases import Counterpart
 FORMAT: Final = "refbus-consent/1"
 MOST_RETAINED_MS: Final = 5 * 366 * DAY_MS
 """The other side erases what it received at the latest so long after the consent ended: as long as gates remember."""
+_LINE: Final = 3
+"""Digits of the shortest line that anybody can call, as 112."""
+_PLACE: Final = 4
 _FIELDS: Final = (
     "format",
     "about",
@@ -158,6 +161,11 @@ class ConsentForm:
         )
 
 
+def is_contact(text: str) -> bool:
+    """Whether a text can say where a person takes consent back: a line has three digits, a place four letters."""
+    return sum(map(str.isdigit, text)) >= _LINE or sum(map(str.isalpha, text)) >= _PLACE
+
+
 def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> ConsentForm:
     """Return what a consent file says. Raises CaseInvalidError with every problem; nothing is defaulted.
 
@@ -188,6 +196,8 @@ def parse_consent(data: bytes, *, now_ms: int, utc_offset_min: int = 0) -> Conse
         rules=(*reader.rules("permit", Effect.PERMIT), *reader.counting(), *reader.rules("deny", Effect.DENY)),
         denied_recipients=reader.orgs("denied_recipients"),
     )
+    if form.withdrawal_contact.strip() and not is_contact(form.withdrawal_contact):
+        reader.problems.invalid("withdrawal_contact", "Write where the person can take it back")
     if any(_asks_counting(rule) for rule in form.rules):
         reader.problems.invalid("permit", 'it is asked by itself: write "statistics": true in place of this purpose')
     if form.state is ConsentState.GIVEN and not any(_discloses(rule) for rule in form.rules):

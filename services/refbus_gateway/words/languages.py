@@ -22,6 +22,8 @@ NAMES: Final = {
     "tg": "Тоҷикӣ",
 }
 """The name of each language in its own script, as a person looks for it."""
+_SHORT: Final = {language.partition("-")[0]: language for language in reversed(LANGUAGES)}
+"""Each of them by its two letters; of Uzbek the Latin script."""
 _ALPHABETS: Final = {
     "kk": "а ә б в г ғ д е ё ж з и й к қ л м н ң о ө п р с т у ұ ү ф х һ ц ч ш щ ъ ы і ь э ю я",
     "ky": "а б в г д е ё ж з и й к л м н ң о ө п р с т у ү ф х ц ч ш щ ъ ы ь э ю я",
@@ -38,8 +40,12 @@ _APOSTROPHES: Final = str.maketrans("'`‘’ʼ", "ʻʻʻʻʻ")
 def wished(environ: Mapping[str, str]) -> str:
     """Return the language that an environment asks for with LANG, English if there are no words in it."""
     name = environ.get("LANG", "en").split(".", maxsplit=1)[0].replace("_", "-")
-    known = {language.split("-")[0]: language for language in reversed(LANGUAGES)}
-    return known.get(name.split("-", maxsplit=1)[0], "en")
+    return named(name.partition("-")[0]) or "en"
+
+
+def named(code: str) -> str | None:
+    """Return the language with this code; two letters are enough."""
+    return code if code in LANGUAGES else _SHORT.get(code)
 
 
 def direction(language: str) -> str:

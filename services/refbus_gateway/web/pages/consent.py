@@ -19,7 +19,7 @@ from refbus.errors import Code
 from refbus_gateway.actions import asking, consent, drafts, profiles
 from refbus_gateway.actions.asking import Asking
 from refbus_gateway.actions.consent import FormRefusedError, RefusalKept, VersionTaken
-from refbus_gateway.forms.consentfile import FORMAT
+from refbus_gateway.forms.consentfile import FORMAT, is_contact
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.web import referral_draft, render
 from refbus_gateway.web.pages.refer import STEPS
@@ -241,9 +241,10 @@ def _problems(ask: Ask, begun: Begun, found: Asking) -> list[Problem]:
         ("erase_by", words.text("Write by when they erase it")),
         ("method", words.text("Choose how the answer was given")),
         ("interpreter", words.text("Say whether an interpreter was there")),
-        ("withdrawal_contact", words.text("Write where the person can take it back")),
     )
     made += [_wrong(name, text) for name, text in asked if not begun.get(name)]
+    if not is_contact(begun.get("withdrawal_contact")):
+        made.append(_wrong("withdrawal_contact", words.text("Write where the person can take it back")))
     return made if found.age is AgeGroup.ADULT else [*made, *_child_problems(words, begun, found)]
 
 

@@ -324,10 +324,11 @@ def test_each_answer_of_a_consent_is_checked_at_once_and_kept(
         assert told in broken.err, told
     informed = ["y", "n", *"yyyyy", "y"]
     then = ["y", "1.6.2027", "SELF", "NOT_REQUIRED", "WRITTEN", "n", *informed]
-    then += ["<<where the person can withdraw: a place or a line, no person's name>>", "Any office", "y", "n"]
+    then += ["<<where the person can withdraw: a place or a line, no person's name>>", "x", "Any office", "y", "n"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(then) + "\n"))
     ran = refbus.run(AGENCY, "consent", "grant", case)
     assert "These are the words of the form." in ran.err
+    assert "Write where the person can take it back" in ran.err
     assert "A yes counts only when all of this was explained or asked" in ran.err
     assert "May they receive" not in ran.err
     assert "GIVEN" in ran.out
@@ -388,3 +389,7 @@ def test_states_are_told_in_the_persons_language(refbus: Commands, tmp_path: Pat
     assert refbus.run(AGENCY, "status", str(number), LANG="ru_KZ.UTF-8").out == russian
     assert english != russian
     assert "хранится здесь" in russian
+    uzbek = refbus.run(AGENCY, "status", str(number), "--lang", "uz").out
+    assert uzbek == refbus.run(AGENCY, "status", str(number), "--lang", "uz-Latn").out != english
+    refused = [refbus.run(AGENCY, "status", "999", "--lang", each, ok=False).err for each in ("uz", "uz-Latn", "en")]
+    assert refused[0] == refused[1] != refused[2]

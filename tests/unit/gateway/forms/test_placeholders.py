@@ -134,6 +134,20 @@ def test_a_placeholder_is_known_however_it_was_touched(text: str) -> None:
             parse_case(case_file(**changes), now_ms=NOW_MS, desk=AgeRules())
 
 
+@pytest.mark.parametrize("text", ["x", "нет", "-", "no", "?!", "№ 7"])
+def test_what_is_too_short_is_no_place_to_take_consent_back(text: str) -> None:
+    """Nobody finds a place or a line by it."""
+    with pytest.raises(CaseInvalidError) as refused:
+        parse_consent(consent_file(withdrawal_contact=text), now_ms=NOW_MS)
+    assert [problem.path for problem in refused.value.problems] == ["withdrawal_contact"]
+
+
+@pytest.mark.parametrize("text", ["112", "+998 71 200 00 01", "Офис", "Any office", "ҳар қандай идора", "t.me/abc"])
+def test_a_place_or_a_line_is_taken(text: str) -> None:
+    """A number that can be dialled, however short, or a word."""
+    assert parse_consent(consent_file(withdrawal_contact=text), now_ms=NOW_MS).withdrawal_contact == text
+
+
 @pytest.mark.parametrize("text", ["Приют «Надежда»", "5 > 3 and 2 < 4", "a << b", "call before 10...", "<quiet>"])
 def test_an_answer_is_none(text: str) -> None:
     """Quotation marks, comparisons and dots at the end are a person's own."""
