@@ -29,6 +29,7 @@ from chaos.sealing import Sealer
 from chaos.stage import Cast, Scenario
 from chaos.standbys import STANDBYS
 from chaos.stores import StoresScenario
+from chaos.successors import SuccessorsScenario
 from demo.world import ROOT
 from kafka import Broker
 
@@ -44,6 +45,7 @@ Own = (
     | NosScenario
     | RestoresScenario
     | StoresScenario
+    | SuccessorsScenario
 )
 ALL: tuple[Own, ...] = (
     *OWN,
@@ -62,6 +64,8 @@ ALL: tuple[Own, ...] = (
     RestoresScenario(forgetting=True),
     StoresScenario(),
     StoresScenario(unmarked=True),
+    SuccessorsScenario(),
+    SuccessorsScenario(alone=True),
 )
 EVENTS = 20_000
 SEED = 20_260_501
