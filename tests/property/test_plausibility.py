@@ -24,6 +24,10 @@ _partial = st.one_of(_days, _days.map(lambda day: day[:7]), _days.map(lambda day
 _leaves: dict[str, st.SearchStrategy[Any]] = {
     "person.prs_Birthdate": _partial,
     "person.is_minor": st.booleans(),
+    "person.stated_age": st.integers(0, 120),
+    "person.stated_age_to": st.integers(0, 120),
+    "person.stated_age_on": _days,
+    "person.stated_age_estimated": st.booleans(),
     "person.prs_Citizenship": st.lists(st.sampled_from(("UZ", "KG", "x_STATELESS")), max_size=2),
     "person.prs_MaritalStatus": st.sampled_from(("Single", "Married")),
     "person.prs_NumberOfChildren": st.integers(0, 30),

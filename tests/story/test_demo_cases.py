@@ -20,7 +20,7 @@ from support.nodes import Road
 NAMES = ("uz-20-mother-and-baby", "uz-31-baby-of-20", "kg-32-child-of-unknown-age", "kz-33-deaf-tailor")
 
 SHOWN = {
-    "kg-32-child-of-unknown-age": ("12 ёки 13", "STATE_GUARDIANSHIP"),
+    "kg-32-child-of-unknown-age": ("12 ёки 13", "Stated age to", "STATE_GUARDIANSHIP"),
     "kz-33-deaf-tailor": ("rsl", "May video", "COMPANION"),
     "kz-34-without-papers": ("Report", "Вымышленная мать 34"),
 }

@@ -112,7 +112,8 @@ def consent_form(case: PlannedCase, party: OrgId | None = None, *, expired: bool
         ]
     if not case.minor:
         return form
-    born = case.file.fields["person"].get("prs_Birthdate")
+    person = case.file.fields["person"]
+    born = person.get("prs_Birthdate") or person.get("stated_age")
     years_on = {"majority_on": (now + timedelta(days=_YEARS_TO_GO * 365)).date().isoformat()}
     return form | _guardian(now) | ({} if born else years_on)
 

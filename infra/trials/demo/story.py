@@ -13,7 +13,7 @@ from refbus.core.ids import OrgId
 Tell = Callable[[str], None]
 UNFORESEEN = {
     "uz-20-mother-and-baby": "a mother, and her baby beside her: a case and a consent for each",
-    "kg-32-child-of-unknown-age": "nobody knows the birth date: treated as a child, and a guardian consents",
+    "kg-32-child-of-unknown-age": "nobody knows the birth date; it says 12 or 13: a child, and a guardian consents",
     "kz-33-deaf-tailor": "a deaf adult: sign language, video and text, somebody to travel with",
     "kz-34-without-papers": "no papers: a report of loss, and the parents' names for the consulate",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from refbus.core.consent.age import Age, AgeFacts, AgeRules, StatedAge, age_of, birth_span
+from refbus.core.consent.age import Age, AgeFacts, AgeRules, StatedAge, age_of, age_span, birth_span
 from refbus.core.times import day_text, read_day
 
 BIRTH: Final = "person.prs_Birthdate"
@@ -55,15 +55,22 @@ class Facts:
         return birth_span(value) if isinstance(value, str) else None
 
     @property
+    def born(self) -> tuple[date, date] | None:
+        """The first and the last day of birth, by the birth date, else by the stated age."""
+        if self.at(BIRTH) is not None or self.stated is None:
+            return self.span(BIRTH)
+        return age_span(self.stated, self.rules, self.at_ms)
+
+    @property
     def oldest(self) -> int | None:
-        """The greatest age in years that the birth date allows today."""
-        born = self.span(BIRTH)
+        """The greatest age in years that the day of birth allows today."""
+        born = self.born
         return None if born is None else years_between(born[0], self.today)
 
     @property
     def youngest(self) -> int | None:
-        """The smallest age in years that the birth date allows today."""
-        born = self.span(BIRTH)
+        """The smallest age in years that the day of birth allows today."""
+        born = self.born
         return None if born is None else years_between(born[1], self.today)
 
 

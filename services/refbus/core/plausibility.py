@@ -310,14 +310,14 @@ RULES: Final = (
     Rule(
         "CHILD_MARRIED",
         Weight.ASKED,
-        ("person.prs_MaritalStatus", BIRTH),
+        ("person.prs_MaritalStatus",),
         "a child of this age is married, and forced marriage is not named",
         _married_child,
     ),
     Rule(
         "CHILD_WITH_CHILDREN",
         Weight.ASKED,
-        ("person.prs_NumberOfChildren", BIRTH),
+        ("person.prs_NumberOfChildren",),
         "a child of this age has children",
         _child_with_children,
     ),

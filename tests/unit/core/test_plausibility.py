@@ -124,6 +124,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         },
     ),
     (
+        "CHILD_MARRIED",
+        {"person": {**AGED, "stated_age": 12, "prs_MaritalStatus": "Married"}},
+        {"person": {**AGED, "stated_age_to": 19, "prs_MaritalStatus": "Married"}},
+    ),
+    (
         "CHILD_WITH_CHILDREN",
         {"person": {**CHILD, "prs_NumberOfChildren": 1}},
         {"person": {**CHILD, "prs_NumberOfChildren": 0}},
