@@ -37,11 +37,12 @@ def group() -> None:
 
 @group.command()
 @example("refbus case new > case.json")
-def new() -> None:
+@with_session
+def new(_session: Session) -> None:
     """Print an empty case file with an explanation of every field."""
     from refbus_gateway.forms.case_template import template  # late: only needed here
 
-    put(template() + "\n")
+    put(template(words()) + "\n")
 
 
 @group.command()

@@ -231,7 +231,8 @@ def documents(session: Session) -> None:
 @group.command()
 @click.argument("step", type=click.Choice(["begin", *(saying.name for saying in STEPS)]))
 @example("refbus return template plan > plan.json")
-def template(step: str) -> None:
+@with_session
+def template(_session: Session, step: str) -> None:
     """Print an empty file for --file of STEP, with an explanation of every field, as STEP --form does."""
     put(_form(step))
 
@@ -240,7 +241,7 @@ def _form(step: str) -> str:
     from refbus_gateway.forms.case_template import event_template  # late: the help needs none of it
 
     types = {saying.name: saying.event_type for saying in STEPS}
-    return event_template(wish_fields() if step == "begin" else written_fields(types[step]))
+    return event_template(wish_fields() if step == "begin" else written_fields(types[step]), words())
 
 
 def guard_texts(missing: tuple[Code, ...]) -> list[str]:

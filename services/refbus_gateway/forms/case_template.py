@@ -9,12 +9,15 @@ from typing import Any, Final
 from refbus.core.placeholder import placeholder
 from refbus.core.times import TIME
 from refbus.core.vocabulary import Priority, Purpose
+from refbus.errors import Code
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus_gateway.forms.case_routing import FORMAT
 from refbus_gateway.forms.casefile import case_fields
 from refbus_gateway.forms.plausible import CONFIRMED
 from refbus_gateway.forms.values import FILE_KEY
+from refbus_gateway.words.catalogue import Catalogue
+from refbus_gateway.words.codes import brief, meaning
 
 _EPOCH: Final = "milliseconds since the Unix epoch, UTC"
 """How schemas say it of a time on the bus; in a form people write it as they always do."""
@@ -30,9 +33,12 @@ _ROUTING_HELP = {
 }
 
 
-def template() -> str:
-    """Return an empty case file as JSON text. What stays null is left out; compulsory fields are marked in `help`."""
-    specs = case_fields()
+def template(words: Catalogue | None = None) -> str:
+    """Return an empty case file as JSON text. What stays null is left out; compulsory fields are marked in `help`.
+
+    It is explained in the language of `words`, in English without.
+    """
+    specs, spoken = case_fields(), _spoken(words)
     document = {
         "format": FORMAT,
         "about": None,
@@ -43,19 +49,21 @@ def template() -> str:
         "reply_within_hours": None,
         CONFIRMED: {},
         **_empty(specs),
-        "help": {**_ROUTING_HELP, **dict(_help(specs, ""))},
+        "help": {**(_routing_help(spoken) if spoken else _ROUTING_HELP), **dict(_help(specs, "", spoken))},
     }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def event_template(specs: Iterable[FieldSpec]) -> str:
+def event_template(specs: Iterable[FieldSpec], words: Catalogue | None = None) -> str:
     """Return an empty file for `--file` with the fields of an event, explained like a case file.
 
     What must be filled is marked with << and >>; what stays null is left out.
     """
-    listed = tuple(specs)
-    marked = {spec.name: placeholder(_wanted(spec)) for spec in listed if spec.required and not _is_group(spec)}
-    document = {**_empty(listed), **marked, "help": {"help": _ROUTING_HELP["help"], **dict(_help(listed, ""))}}
+    listed, spoken = tuple(specs), _spoken(words)
+    asked = [spec for spec in listed if spec.required and not _is_group(spec)]
+    marked = {spec.name: placeholder(brief(spoken, spec) if spoken else _wanted(spec)) for spec in asked}
+    about = (_routing_help(spoken) if spoken else _ROUTING_HELP)["help"]
+    document = {**_empty(listed), **marked, "help": {"help": about, **dict(_help(listed, "", spoken))}}
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -91,13 +99,50 @@ def _written_name(spec: FieldSpec) -> str:
     return FILE_KEY if spec.kind is Kind.FILE else spec.name
 
 
-def _help(specs: Iterable[FieldSpec], path: str) -> Iterable[tuple[str, str]]:
+def _help(specs: Iterable[FieldSpec], path: str, spoken: Catalogue | None) -> Iterable[tuple[str, str]]:
     for spec in specs:
         if "hash_of" in spec.attributes:
             continue
         here = path + _written_name(spec) + ("[]" if spec.many else "")
-        yield here, _explain(spec)
-        yield from _help(spec.fields, here + ".")
+        yield here, _told(spoken, spec) if spoken else _explain(spec)
+        yield from _help(spec.fields, here + ".", spoken)
+
+
+def _spoken(words: Catalogue | None) -> Catalogue | None:
+    """Return the words to explain with; None for English, in which the schemas themselves say more."""
+    return None if words is None or words.language == "en" else words
+
+
+def _routing_help(words: Catalogue) -> dict[str, str]:
+    """Return the same as in English, in the words that pages say it with."""
+    return {
+        "recipient": f"{words.text('Choose an organisation')}: refbus orgs find --country uz --service Legal",
+        "purpose": words.text("one of %(codes)s", codes=", ".join(Purpose)),
+        "priority": f"{words.text('How urgent is it?')} {words.text('one of %(codes)s', codes=', '.join(Priority))}",
+        "reply_within_hours": words.text("By when do you need their answer?"),
+        "about": words.text("What you wrote about the person stays on this computer, for your own work."),
+        "file_number": words.text("A word by which you know this case again. It stays on this computer."),
+        CONFIRMED: meaning(words, Code.FACTS_DOUBTFUL),
+        "help": words.text("Not sent to anybody"),
+    }
+
+
+def _told(words: Catalogue, spec: FieldSpec) -> str:
+    told = brief(words, spec) if spec.required else f"{brief(words, spec)} {words.text('(may stay empty)')}"
+    forms = [_codes_told(words, spec)] if spec.kind is Kind.CODED else []
+    if spec.kind is Kind.ENUM:
+        forms.append(words.text("one of %(codes)s", codes=", ".join(spec.symbols)))
+    if spec.name.endswith("_ms"):
+        forms.append(words.text(TIME))
+    return "; ".join([told, *forms])
+
+
+def _codes_told(words: Catalogue, spec: FieldSpec) -> str:
+    codes = code_list(spec.code_list)
+    usual = ", ".join(codes.usual)
+    if len(codes.usual) < len(codes.codes):
+        return words.text("a code of %(name)s, such as %(next)s", name=codes.name, next=usual)
+    return words.text("one of %(codes)s", codes=usual)
 
 
 def _explain(spec: FieldSpec) -> str:

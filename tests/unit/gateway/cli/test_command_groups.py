@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 import pytest
 
 from refbus.core.ids import OrgId
+from refbus.core.placeholder import placeholders
 from refbus.errors import Code, SetupError
 from refbus.said import said
 from refbus.trust.member.enrolment import check_answer, make_challenge
@@ -114,6 +116,20 @@ def test_an_empty_case_file_explains_every_field(refbus: Commands) -> None:
     assert form["format"] == "refbus-case/1"
     explained = {name.removesuffix("[]") for name in form["help"]}
     assert set(form) - {"format"} <= explained
+
+
+@pytest.mark.parametrize("arguments", [("case", "new"), ("return", "template", "plan")])
+def test_an_empty_file_is_explained_in_the_language_of_whoever_fills_it(
+    refbus: Commands, arguments: tuple[str, ...]
+) -> None:
+    """Each field, and what must be filled stays marked; names of fields and codes are the same everywhere."""
+    english = json.loads(refbus.bare(*arguments).out)
+    for language, letters in (("ru", "[а-я]"), ("uz", "[a-z]")):
+        form = json.loads(refbus.bare(*arguments, "--lang", language).out)
+        assert form.keys() == english.keys()
+        assert list(placeholders({**form, "help": {}})) == list(placeholders({**english, "help": {}}))
+        same = [name for name, text in english["help"].items() if form["help"][name] == text]
+        assert (same, [name for name, text in form["help"].items() if not re.search(letters, text)]) == ([], [])
 
 
 def test_an_alarm_is_told_with_its_next_step_and_cleared(refbus: Commands) -> None:
