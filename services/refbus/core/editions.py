@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, Final
 
 from refbus.core.bounds import COUNT
@@ -22,38 +23,18 @@ _NOTE: Final = (
 
 def of_host(country: CountryCode, period: Period, tables: Iterable[Table]) -> dict[str, Any]:
     """Return what the country publishes in which the courses began."""
-    rows = [
-        {
-            "kind": each.kind,
-            "home": each.home,
-            "split_by": each.split_by,
-            "total": each.total,
-            "cells": dict(each.cells),
-        }
-        for each in tables
-    ]
-    return _document(FORMAT, country, period, rows)
+    return _document(FORMAT, country, period, tables)
 
 
 def of_home(country: CountryCode, period: Period, tables: Iterable[HomeTable]) -> dict[str, Any]:
     """Return what the country publishes to which the courses go."""
-    rows = [
-        {
-            "kind": each.kind,
-            "split_by": each.split_by,
-            "total": each.total,
-            "cells": dict(each.cells),
-            "hosts": list(each.hosts),
-        }
-        for each in tables
-    ]
-    return _document(OF_HOME, country, period, rows)
+    return _document(OF_HOME, country, period, tables)
 
 
-def _document(form: str, country: CountryCode, period: Period, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(form: str, country: CountryCode, period: Period, tables: Iterable[Table | HomeTable]) -> dict[str, Any]:
     half = {"half": period.half} if period.half else {}
     named = {"format": form, "country": country, "year": period.year, **half}
-    return {**named, "threshold": LEAST_THRESHOLD, "note": _NOTE, "tables": rows}
+    return {**named, "threshold": LEAST_THRESHOLD, "note": _NOTE, "tables": [asdict(each) for each in tables]}
 
 
 def is_edition(value: Any) -> bool:

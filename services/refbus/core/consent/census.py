@@ -6,11 +6,10 @@ a yes that ended, was taken back or does not name the purpose, and one that cann
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
-from refbus.core.consent.chain import Chain, chain_of, is_broken, top_version
-from refbus.core.consent.record import ConsentRecord, ConsentState, Effect, Evidence, KnownConsent, withdrawal_of
+from refbus.core.consent.chain import newest_answers
+from refbus.core.consent.record import ConsentRecord, ConsentState, Effect, KnownConsent, withdrawal_of
 from refbus.core.consent.rules import Setting, in_force, record_problems
 from refbus.core.vocabulary import Purpose
 
@@ -25,17 +24,9 @@ def _standing(known: KnownConsent, setting: Setting) -> Iterable[bool]:
     """Yield, for each answer that is in force and was not taken back, whether it permits being counted."""
     authentic = {each.record_sha256: each for each in known.newest if each.authentic}.values()
     withdrawals = (*known.withdrawals, *filter(None, map(withdrawal_of, authentic)))
-    chains: defaultdict[Chain, list[Evidence]] = defaultdict(list)
-    for each in authentic:
-        chains[chain_of(each)].append(each)
-    for members in chains.values():
-        newest, broken = top_version(members), is_broken(members, withdrawals)
-        for each in members:
-            record = each.record
-            if record.version != newest or not in_force(record, setting.now_ms):
-                continue
-            if not any(withdrawal.closes(record) for withdrawal in withdrawals):
-                yield not broken and names_counting(record, setting.now_ms) and not record_problems(record, setting)
+    for record, broken, closed in newest_answers(authentic, withdrawals):
+        if in_force(record, setting.now_ms) and not closed:
+            yield not broken and names_counting(record, setting.now_ms) and not record_problems(record, setting)
 
 
 def names_counting(record: ConsentRecord, now_ms: int) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from refbus.core.consent.record import ConsentState, Evidence, KnownConsent, Withdrawal
+from refbus.core.consent.record import ConsentRecord, ConsentState, Evidence, KnownConsent, Withdrawal
 from refbus.core.ids import ConsentId, OrgId
 
 Chain = tuple[ConsentId, OrgId, OrgId]
@@ -71,6 +72,22 @@ def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) ->
     )
     astray = bool(before) and not forgotten and not {each.record.prev_hash for each in tops} <= before
     return len({each.record_sha256 for each in tops}) > 1 or len(persons) > 1 or astray
+
+
+def newest_answers(
+    authentic: Iterable[Evidence], withdrawals: Sequence[Withdrawal]
+) -> Iterator[tuple[ConsentRecord, bool, bool]]:
+    """Yield the newest records of each chain, with whether the chain is broken and whether the record is taken back.
+
+    A chain of which only the withdrawal is known has no other answer.
+    """
+    chains: defaultdict[Chain, list[Evidence]] = defaultdict(list)
+    for each in authentic:
+        chains[chain_of(each)].append(each)
+    for members in chains.values():
+        newest, broken = top_version(members), is_broken(members, withdrawals)
+        for record in (each.record for each in members if each.record.version == newest):
+            yield record, broken, any(withdrawal.closes(record) for withdrawal in withdrawals)
 
 
 def made_needless(evidence: Evidence, known: KnownConsent) -> tuple[bytes, ...] | None:

@@ -6,11 +6,10 @@ and at the recipient on opening. The same facts give the same answer everywhere.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from refbus.core.consent.chain import Chain, chain_of, is_broken, top_version
+from refbus.core.consent.chain import newest_answers
 from refbus.core.consent.coverage import coverage, denied
 from refbus.core.consent.record import (
     ConsentRecord,
@@ -137,16 +136,9 @@ def _verdicts(
     request: Request, authentic: Iterable[Evidence], withdrawals: Sequence[Withdrawal], setting: Setting
 ) -> Iterator[_Verdict]:
     """Judge the newest answer of each chain. A chain of which only the withdrawal is known has no other answer."""
-    chains: defaultdict[Chain, list[Evidence]] = defaultdict(list)
-    for each in authentic:
-        chains[chain_of(each)].append(each)
-    for members in chains.values():
-        newest = top_version(members)
-        broken = frozenset({Code.CHAIN_BROKEN}) if is_broken(members, withdrawals) else frozenset[Code]()
-        for each in members:
-            if each.record.version == newest:
-                closed = any(withdrawal.closes(each.record) for withdrawal in withdrawals)
-                yield _judge(request, each.record, broken, closed, setting)
+    for record, broken, closed in newest_answers(authentic, withdrawals):
+        problems = frozenset({Code.CHAIN_BROKEN}) if broken else frozenset[Code]()
+        yield _judge(request, record, problems, closed, setting)
 
 
 def _judge(
