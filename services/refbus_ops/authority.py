@@ -36,7 +36,7 @@ AUTHORITY_DAYS: Final = 3650
 ISSUED_DAYS: Final = 180
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
-_MOST_BYTES: Final = 8_388_608
+MOST_BYTES: Final = 8_388_608
 _SLACK: Final = datetime.timedelta(hours=1)
 """So much earlier a certificate begins: clocks differ."""
 _PEM: Final = serialization.Encoding.PEM
@@ -59,6 +59,11 @@ class Root:
     number: int
     certificate: str
     ends_ms: int
+
+    @property
+    def parsed(self) -> x509.Certificate:
+        """The certificate."""
+        return x509.load_pem_x509_certificate(self.certificate.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def rotate_authority(folder: Path, passphrase: str, now_ms: int) -> Register:
 
 def read_register(folder: Path) -> Register:
     """Return what the authority in `folder` knows. Raises SetupError FILE_UNREADABLE."""
-    content = read_limited(folder / "register.json", _MOST_BYTES)
+    content = read_limited(folder / "register.json", MOST_BYTES)
     try:
         fields = json.loads(content)
         roots = tuple(Root(**each) for each in fields.pop("roots"))
@@ -276,7 +281,7 @@ def _revocation_list(folder: Path, known: Register, root: Root, passphrase: str,
 
     Ended certificates stay in it: whose clock is behind must refuse them too.
     """
-    issuer = x509.load_pem_x509_certificate(root.certificate.encode())
+    issuer = root.parsed
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.subject)
@@ -294,7 +299,7 @@ def _begun(
     request: x509.CertificateSigningRequest, root: Root, key: ec.EllipticCurvePrivateKey, now_ms: int, days: float
 ) -> x509.CertificateBuilder:
     """Return what every certificate says. One with hosts is a broker's; the others are good for clients alone."""
-    issuer = x509.load_pem_x509_certificate(root.certificate.encode())
+    issuer = root.parsed
     hosts = sorted(_hosts_of(request), key=lambda each: str(each.value))
     usage = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
     public = request.public_key()
@@ -348,7 +353,7 @@ def _signs_certificates() -> x509.KeyUsage:
 def read_key(folder: Path, number: int, passphrase: str) -> ec.EllipticCurvePrivateKey:
     """Return the private key of an authority. Raises SetupError KEYFILE_WRONG_PASSPHRASE, KEYFILE_DAMAGED."""
     name = f"authority-{number}.key"
-    content = read_limited(folder / name, _MOST_BYTES)
+    content = read_limited(folder / name, MOST_BYTES)
     try:
         key = serialization.load_pem_private_key(content, passphrase.encode())
     except ValueError as error:

@@ -7,7 +7,7 @@ issued since can only be withdrawn when it is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from refbus.errors import Code, RefbusError, SetupError
 from refbus.files import alone_in, copy_whole, make_folder, read_limited, store_errors, write_whole
 from refbus.node.homebackup import new_backup
-from refbus_ops.authority import Issued, Register, Root, keep_register, list_name, read_key, read_register
+from refbus_ops.authority import MOST_BYTES, Issued, Register, Root, keep_register, list_name, read_key, read_register
 
 _PATTERNS: Final = ("register.json", "authority-*.key", "trusted.pem", "withdrawn-*.pem")
-_MOST_BYTES: Final = 8_388_608
 _SINCE: Final = "withdrawn by a list that is newer than the copy"
 
 
@@ -35,7 +34,7 @@ def back_up_authority(folder: Path, target: Path, passphrase: str, now_ms: int) 
         with new_backup(target) as (draft, scratch):
             for path in files:
                 copy_whole(path, draft / path.name)
-            lists = [read_limited(path, _MOST_BYTES) for path in sorted(draft.glob("withdrawn-*.pem"))]
+            lists = [read_limited(path, MOST_BYTES) for path in sorted(draft.glob("withdrawn-*.pem"))]
             restore_authority(scratch, draft, passphrase, lists, now_ms)
     return len(files)
 
@@ -49,7 +48,7 @@ def restore_authority(folder: Path, copy: Path, passphrase: str, seen: Iterable[
     known = read_register(copy)
     for root in known.roots:
         _require_key(copy, root, passphrase)
-    keys = {root.number: read_limited(copy / f"authority-{root.number}.key", _MOST_BYTES) for root in known.roots}
+    keys = {root.number: read_limited(copy / f"authority-{root.number}.key", MOST_BYTES) for root in known.roots}
     known = _with_seen(known, tuple(seen), now_ms)
     with store_errors(folder.name):
         make_folder(folder)
@@ -62,8 +61,7 @@ def restore_authority(folder: Path, copy: Path, passphrase: str, seen: Iterable[
 
 
 def _require_key(copy: Path, root: Root, passphrase: str) -> None:
-    public = x509.load_pem_x509_certificate(root.certificate.encode()).public_key()
-    if read_key(copy, root.number, passphrase).public_key() != public:
+    if read_key(copy, root.number, passphrase).public_key() != root.parsed.public_key():
         raise SetupError(Code.BACKUP_INVALID, f"authority-{root.number}.key")
 
 
@@ -102,8 +100,9 @@ def _list(known: Register, content: bytes) -> tuple[x509.CertificateRevocationLi
         found = x509.load_pem_x509_crl(content)
     except ValueError:
         raise SetupError(Code.FILE_UNREADABLE, "a revocation list") from None
-    for root, public in _publics(known):
-        if found.is_signature_valid(public):
+    for root in known.roots:
+        public = root.parsed.public_key()
+        if isinstance(public, ec.EllipticCurvePublicKey) and found.is_signature_valid(public):
             return found, root
     raise SetupError(Code.USAGE, "a revocation list of another authority")
 
@@ -128,10 +127,9 @@ def _with_certificate(known: Register, content: bytes) -> Register:
         names = [str(each.value) for each in found.subject]
     except ValueError:
         raise SetupError(Code.FILE_UNREADABLE, "a certificate") from None
-    for root, _ in _publics(known):
-        by = x509.load_pem_x509_certificate(root.certificate.encode())
+    for root in known.roots:
         try:
-            found.verify_directly_issued_by(by)
+            found.verify_directly_issued_by(root.parsed)
         except Exception:  # noqa: BLE001, S112 - the library has no common class for what does not fit
             continue
         serial, ends_ms = f"{found.serial_number:x}", int(found.not_valid_after_utc.timestamp() * 1000)
@@ -140,10 +138,3 @@ def _with_certificate(known: Register, content: bytes) -> Register:
         there = any(each.serial == serial for each in known.issued)
         return known if there else replace(known, issued=(*known.issued, line))
     raise SetupError(Code.USAGE, "a certificate of another authority")
-
-
-def _publics(known: Register) -> Iterator[tuple[Root, ec.EllipticCurvePublicKey]]:
-    for root in known.roots:
-        public = x509.load_pem_x509_certificate(root.certificate.encode()).public_key()
-        if isinstance(public, ec.EllipticCurvePublicKey):
-            yield root, public
