@@ -64,14 +64,12 @@ def main(arguments: list[str]) -> None:
                 _run(settings)
             case ["clock", *words]:
                 say(*order_clock(settings.home, settings.clock_file, words))
-            case [("accept-gap" | "accept-erased") as order, *words] if len(words) == (order == "accept-gap"):
-                _accept_gap(settings, *words) if words else _accept_erased(settings)
-            case [("statistics" | "statistics-home") as order, named, file, *files] if bool(files) == (
-                order[10:] != ""
-            ):
-                _statistics(settings, _period(named), Path(file), [Path(each) for each in files])
-            case [("waiting" | "stopped") as order, *form] if form in ([], ["--json"][: order == "stopped"]):
-                _stopped(settings, as_json=bool(form)) if order == "stopped" else _waiting(settings)
+            case ["accept-gap", _] | ["accept-erased"]:
+                _accept_gap(settings, arguments[1]) if arguments[1:] else _accept_erased(settings)
+            case ["statistics", named, file] | ["statistics-home", named, file, _, *_]:
+                _statistics(settings, _period(named), Path(file), [Path(each) for each in arguments[3:]])
+            case ["waiting"] | ["stopped"] | ["stopped", "--json"]:
+                _waiting(settings) if arguments == ["waiting"] else _stopped(settings, as_json=bool(arguments[1:]))
             case ["backup", target, keys]:
                 passphrase = read_secret_file(settings.passphrase_file).decode()
                 say(*backup(settings.home, passphrase, Path(target), Path(keys), server_of(settings)))

@@ -8,6 +8,7 @@ it hands out: with it anyone computes the leaf again, and without it the leaf sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from refbus.audit.leaf import leaf_of, opening_of
@@ -17,6 +18,7 @@ from refbus.errors import Code, MalformedError
 
 RECORD_TYPE = "refbus.v1.AuditRecord"
 REPLAY_TYPE = "refbus.v1.ReplayRecord"
+_KINDS: Mapping[bytes, type[AnyRecord]] = {RECORD_TYPE.encode(): AuditRecord, REPLAY_TYPE.encode(): ReplayRecord}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,10 @@ class Statement:
     def parse(cls, data: bytes) -> Statement:
         """Return the statement in `data`. Raises MalformedError."""
         opening, record_type, raw = split_lp(data, 3)
-        if record_type not in {RECORD_TYPE.encode(), REPLAY_TYPE.encode()}:
+        kind = _KINDS.get(record_type)
+        if kind is None:
             raise MalformedError(Code.UNKNOWN_VALUE, "type of an audit record")
-        read = AuditRecord.parse if record_type == RECORD_TYPE.encode() else ReplayRecord.parse
-        statement = cls(opening, raw, read(raw))
+        statement = cls(opening, raw, kind.parse(raw))
         _ = statement.leaf  # an opening of another size is told here
         return statement
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from refbus.audit import AuditOutcome, Stage, make_entry
-from refbus.audit.record import is_evidence
+from refbus.audit.record import AnyRecord
 from refbus.audit.statement import Statement
 from refbus.core.consent.record import ConsentState
 from refbus.core.directory import DirectoryHistory
@@ -48,10 +48,8 @@ from refbus_gate.decide.receipts import (
     Noted,
     Said,
     Stated,
-    audit_entry,
     inspector_public,
     nothing_stated,
-    statement,
 )
 from refbus_gate.decide.remembered import Answer
 from refbus_gate.decide.repeats import Repeats
@@ -264,42 +262,35 @@ class Decider:
         return self.audit(noted, name)
 
     def audit(self, noted: Noted, case_name: bytes) -> Stated:
+        """Send the audit entry of a decision, as `_enter`."""
+        return self._enter(noted.record(self.batch.keys.org, self.batch.now_ms), case_name)
+
+    def replayed(self, again: Again, order: Order) -> Stated:
+        """Send the audit entry of an order to decide again, as `_enter`. No case is named in it."""
+        batch = self.batch
+        record = again.record(batch.keys, Stage(batch.point), order, batch.now_ms)
+        return self._enter(record, self.view.key(CASE, NO_CASE))
+
+    def _enter(self, record: AnyRecord, case_name: bytes) -> Stated:
         """Send an audit entry, and return what gives its statement; both look the case's audit key up when made.
 
         Evidence of a disclosure without consent is not among what is erased when the case is forgotten. While nobody
         could open an entry there is none; what needs one waits (`core.verdict_of`), and stops do not.
         """
-        inspector = self.batch.inspector()
+        inspector, batch = self.batch.inspector(), self.batch
         if inspector is None:
             _log.critical("no audit entry about a decision: the country's inspector has no key in the directory")
             return nothing_stated
         self.work.audit_names.add(case_name)
-        batch = self.batch
-        if case_name != self.view.key(CASE, NO_CASE) and not is_evidence(noted.about.event_type, noted.codes):
-            self.work.changes.audited.append((case_name, noted.decision_id, batch.now_ms + KEEP_MS))
+        if case_name != self.view.key(CASE, NO_CASE) and not record.stays:
+            self.work.changes.audited.append((case_name, record.decision_id, batch.now_ms + KEEP_MS))
 
         def make() -> bytes:
-            return audit_entry(batch.keys, noted, self.work.audit_key(case_name), inspector, batch.now_ms)
-
-        self.work.to_own_topic(f"{batch.keys.country}.audit", make)
-        return lambda: statement(batch.keys, noted, self.work.audit_key(case_name), batch.now_ms)
-
-    def replayed(self, again: Again, order: Order) -> Stated:
-        """Send the audit entry of an order to decide again; return what gives its statement. No case is named in it."""
-        inspector = self.batch.inspector()
-        if inspector is None:
-            _log.critical("no audit entry about a replay: the country's inspector has no key in the directory")
-            return nothing_stated
-        name, batch = self.view.key(CASE, NO_CASE), self.batch
-        self.work.audit_names.add(name)
-        record = again.record(batch.keys, Stage(batch.point), order, batch.now_ms)
-
-        def make() -> bytes:
-            key = self.work.audit_key(name)
+            key = self.work.audit_key(case_name)
             return make_entry(record, audit_key=key, signer=batch.keys.pair, inspector=inspector).encode()
 
         self.work.to_own_topic(f"{batch.keys.country}.audit", make)
-        return lambda: Statement.of(record, self.work.audit_key(name)).encode()
+        return lambda: Statement.of(record, self.work.audit_key(case_name)).encode()
 
     def hold(self, opened: Opened, code: Code, deadline_ms: int, missing: Missing, case_key: bytes | None) -> None:
         """Let a record wait, and with it the later events of its case."""

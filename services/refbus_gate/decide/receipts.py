@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from refbus.audit import AuditOutcome, AuditRecord, Stage, make_entry
+from refbus.audit import AuditOutcome, AuditRecord, Stage
 from refbus.audit.inspector import inspector_key
 from refbus.audit.record import ReplayRecord
-from refbus.audit.statement import Statement
 from refbus.core.bounds import TIME_MS
 from refbus.core.directory import Directory
 from refbus.core.gate.passage import Outcome
@@ -159,17 +158,6 @@ class Noted:
             consent_version=about.consent_version,
             at_ms=now_ms,
         )
-
-
-def audit_entry(keys: GateKeys, noted: Noted, audit_key: bytes, inspector: bytes, now_ms: int) -> bytes:
-    """Return the signed audit entry: a commitment, and the record sealed to the inspector."""
-    record = noted.record(keys.org, now_ms)
-    return make_entry(record, audit_key=audit_key, signer=keys.pair, inspector=inspector).encode()
-
-
-def statement(keys: GateKeys, noted: Noted, audit_key: bytes, now_ms: int) -> bytes:
-    """Return what is behind the leaf of a decision, for the organisation whose event it was about."""
-    return Statement.of(noted.record(keys.org, now_ms), audit_key).encode()
 
 
 @dataclass(frozen=True, slots=True)
