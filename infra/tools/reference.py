@@ -22,6 +22,7 @@ from tools.pages import (
     metrics,
     packages,
     plausibility,
+    proofs,
     rooms,
     runbook,
     schemas,
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/operators/capacity.md": capacity.page,
     "docs/reference/alerts.md": runbook.page,
+    "docs/reference/alert-proofs.md": proofs.page,
     "docs/reference/cli.md": cli.page,
     "docs/reference/errors.md": errors.page,
     "docs/reference/lifecycle.md": lifecycle.page,

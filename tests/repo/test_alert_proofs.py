@@ -1,0 +1,32 @@
+"""Every alert rule has rung and cleared over running services, or a page says why it has not."""
+
+from __future__ import annotations
+
+import re
+
+from refbus.telemetry.alerts import RULES
+from support.tree import ROOT
+from tools.pages.proofs import NOT_PLAYED, PLAYED, played, unproven
+
+NAMES = [rule.name for rule in RULES]
+LIVE = played((ROOT / PLAYED).read_text(encoding="utf-8"))
+
+
+def test_every_rule_has_a_fault_or_a_reason() -> None:
+    """Exactly one of them, and neither names a rule that there is not."""
+    assert unproven(NAMES, LIVE, NOT_PLAYED) == []
+
+
+def test_a_new_rule_without_either_is_found() -> None:
+    """The rule above can fail, in each way."""
+    assert unproven([*NAMES, "RefbusNew"], LIVE, NOT_PLAYED) == ["RefbusNew"]
+    assert unproven(NAMES, [*LIVE, "RefbusGone"], NOT_PLAYED) == ["RefbusGone"]
+    assert unproven(NAMES, LIVE, {**NOT_PLAYED, NAMES[0]: "both"}) == [NAMES[0]]
+
+
+def test_a_reason_names_a_test_that_there_is() -> None:
+    """What the rule looks at is tried somewhere."""
+    for name, reason in NOT_PLAYED.items():
+        named = re.findall(r"`(tests/[\w/.]+)`", reason)
+        assert named, name
+        assert [each for each in named if not (ROOT / each).is_file()] == []
