@@ -14,7 +14,7 @@ from refbus.bus.demands import weaknesses
 from refbus.bus.port import AclRule, Admin, ClusterState, Operation, QuotaChange, ResourceKind, TopicState
 from refbus.bus.quotas import quota_changes
 from refbus.bus.topicset import Wanted, country_of_group
-from refbus.core.ids import CountryCode, OrgId
+from refbus.core.ids import CountryCode, OrgId, country_of
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError
 
@@ -242,7 +242,7 @@ def _is_of_other(rule: AclRule, country: CountryCode) -> bool:
 def _own_quotas(wanted: Wanted, topics: Iterable[str]) -> dict[OrgId, Mapping[str, float]]:
     """Return the quotas that this country sets: those of a country with topics here are that country's."""
     hosted = {name.partition(".")[0] for name in topics} - {wanted.country}
-    return {user: values for user, values in wanted.quotas.items() if user.partition("-")[0] not in hosted}
+    return {user: values for user, values in wanted.quotas.items() if country_of(user) not in hosted}
 
 
 def _described(topic: TopicState) -> str:
