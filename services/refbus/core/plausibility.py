@@ -187,7 +187,7 @@ RULES: Final = (
     Rule(
         "TRAFFICKED_OLDER_THAN_STATED",
         Weight.REFUSED,
-        (_AGE_THEN, _STATED),
+        (_AGE_THEN, _STATED, _STATED_ON),
         "the person was older when it began than the stated age allows today",
         _older_than_stated,
     ),
