@@ -68,6 +68,9 @@ def test_a_person_is_referred_by_pages_alone(desks: Desks, eye: Eye) -> None:
     ask_for(page, eye, seen="refer-ru")
     follow(page, "a[href*='sheet']")
     eye.look(page, "refer-ru-sheet")
+    page.emulate_media(media="print")
+    assert page.eval_on_selector(".signed p", "each => getComputedStyle(each).fontSize") == "24px"  # 18 pt: large type
+    page.emulate_media(media="screen")
     page.go_back()
     follow(page, "a.big")
     page.wait_for_url("**/consent*")
