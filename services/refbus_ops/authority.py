@@ -98,14 +98,16 @@ def list_name(root: Root) -> str:
     return f"withdrawn-{root.number}.pem"
 
 
-def create_authority(folder: Path, country: str, passphrase: str, now_ms: int, *, lists_at: str = "") -> Register:
-    """Make an authority in the new `folder`. Raises SetupError USAGE where one is; StoreError."""
+def create_authority(
+    folder: Path, country: str, passphrase: str, now_ms: int, *, lists_at: str = "", after: int = 0
+) -> Register:
+    """Make an authority in the new `folder`, `after` a lost one. Raises SetupError USAGE where one is; StoreError."""
     with store_errors(folder.name):
         make_folder(folder)
     with alone_in(folder):
         if (folder / "register.json").exists():
             raise SetupError(Code.USAGE, f"{folder.name} has an authority already")
-        return _with_root(folder, Register(country, lists_at, ()), passphrase, now_ms)
+        return _with_root(folder, Register(country, lists_at, ()), after + 1, passphrase, now_ms)
 
 
 def rotate_authority(folder: Path, passphrase: str, now_ms: int) -> Register:
@@ -113,7 +115,7 @@ def rotate_authority(folder: Path, passphrase: str, now_ms: int) -> Register:
     with alone_in(folder):
         known = read_register(folder)
         read_key(folder, known.roots[-1].number, passphrase)  # one passphrase opens all of them
-        return _with_root(folder, known, passphrase, now_ms)
+        return _with_root(folder, known, known.roots[-1].number + 1, passphrase, now_ms)
 
 
 def read_register(folder: Path) -> Register:
@@ -244,8 +246,7 @@ def revoke_certificate(folder: Path, which: str, reason: str, passphrase: str, n
         return tuple(each for each in issued if each.serial in meant)
 
 
-def _with_root(folder: Path, known: Register, passphrase: str, now_ms: int) -> Register:
-    number = known.roots[-1].number + 1 if known.roots else 1
+def _with_root(folder: Path, known: Register, number: int, passphrase: str, now_ms: int) -> Register:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _subject(f"Referral Bus {known.country} authority {number}")
     builder = (

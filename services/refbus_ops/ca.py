@@ -58,11 +58,15 @@ def ca() -> None:
 @click.option(
     "--lists-at", default="", metavar="URL", help="Folder in which each broker has withdrawn-*.pem: file:///..."
 )
+@click.option(
+    "--after", type=click.IntRange(0, 999), default=0, metavar="N", help="Number of the authority that was lost."
+)
 @_PASSPHRASE
-def create(authority: Path, country: str, lists_at: str, passphrase_file: Path) -> None:
+def create(authority: Path, country: str, lists_at: str, after: int, passphrase_file: Path) -> None:
     """Make the authority in a new folder. Keep it on a machine without a network, and back it up."""
     passphrase = read_passphrase(passphrase_file)
-    made = create_authority(authority, parse_country(country), passphrase, machine_ms(), lists_at=lists_at)
+    named = parse_country(country)
+    made = create_authority(authority, named, passphrase, machine_ms(), lists_at=lists_at, after=after)
     _tell_public(authority, made)
 
 
