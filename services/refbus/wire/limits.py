@@ -62,7 +62,7 @@ def _integers(kind: Any, named: dict[str, Any], path: tuple[str, ...], bound: Bo
 def holds_integer(kind: Any) -> bool:
     """Whether a value of this type is an integer, or a list of them, or may be one."""
     if isinstance(kind, list):
-        return any(holds_integer(each) for each in kind)
+        return any(map(holds_integer, kind))
     if isinstance(kind, dict):
         return holds_integer(kind.get("items", kind["type"]))
     return kind in _INTEGERS

@@ -85,7 +85,7 @@ def identity_of(data: bytes) -> tuple[EventType, bytes, bytes]:
 def categories_of(event_type: EventType, payload: Mapping[str, Any]) -> frozenset[DataCategory]:
     """Return the data categories of the filled fields, which a sender must have declared. Raises MalformedError."""
     leaves = walk(payload_fields(event_type), payload)
-    return frozenset(leaf.category for leaf in leaves if leaf.category is not None)
+    return frozenset([leaf.category for leaf in leaves if leaf.category is not None])
 
 
 def unknown_codes(event_type: EventType, payload: Mapping[str, Any]) -> tuple[UnknownCode, ...]:

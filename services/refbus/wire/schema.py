@@ -139,7 +139,7 @@ def _older(name: str) -> tuple[tuple[Codec, frozenset[str], dict[str, Any]], ...
     fields = newest.document["fields"]
     made = []
     for form in older:
-        known = frozenset(field["name"] for field in form.document["fields"])
+        known = frozenset([field["name"] for field in form.document["fields"]])
         made.append((form, known, {each["name"]: _default(each) for each in fields if each["name"] not in known}))
     return tuple(made)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from refbus.core.consent.record import ConsentRecord, ConsentState, Evidence, KnownConsent, Withdrawal
 from refbus.core.ids import ConsentId, OrgId
@@ -76,18 +76,22 @@ def is_broken(members: Sequence[Evidence], withdrawals: Iterable[Withdrawal]) ->
 
 def newest_answers(
     authentic: Iterable[Evidence], withdrawals: Sequence[Withdrawal]
-) -> Iterator[tuple[ConsentRecord, bool, bool]]:
-    """Yield the newest records of each chain, with whether the chain is broken and whether the record is taken back.
+) -> list[tuple[ConsentRecord, bool, bool]]:
+    """Return the newest records of each chain, with whether the chain is broken and whether the record is taken back.
 
     A chain of which only the withdrawal is known has no other answer.
     """
     chains: defaultdict[Chain, list[Evidence]] = defaultdict(list)
     for each in authentic:
         chains[chain_of(each)].append(each)
+    found = []
     for members in chains.values():
         newest, broken = top_version(members), is_broken(members, withdrawals)
-        for record in (each.record for each in members if each.record.version == newest):
-            yield record, broken, any(withdrawal.closes(record) for withdrawal in withdrawals)
+        for each in members:
+            if each.record.version == newest:
+                closed = any(withdrawal.closes(each.record) for withdrawal in withdrawals)
+                found.append((each.record, broken, closed))
+    return found
 
 
 def made_needless(evidence: Evidence, known: KnownConsent) -> tuple[bytes, ...] | None:
