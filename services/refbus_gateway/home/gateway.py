@@ -174,18 +174,14 @@ class Gateway:
         if not self.home.member.is_pinned:
             return
         with self.store.read() as tx:
-            kept, pinned, vault = tx.get(_VERIFIED), tx.get(_ROOT), tx.vault
-        root = vault.hash(_ROOT, self.trust.root())
-        if pinned not in {None, root}:
-            other = said("this home is pinned to another root of the federation")
-            raise SetupError(Code.HOME_DAMAGED, placed("root.json", other))
-        if self.trust.resume(self.now_ms(), lambda found: kept == vault.hash(_VERIFIED, found)):
+            kept, vault = tx.get(_VERIFIED), tx.vault
+        if self.trust.resume(self.now_ms(), lambda found: kept == vault.hash(_VERIFIED, found), self._require_ours):
             return
         found = self.trust.fingerprint()
         if found is not None:
             with self.store.write() as tx:
                 tx.put(_VERIFIED, vault.hash(_VERIFIED, found))
-                tx.put(_ROOT, root)
+                tx.put(_ROOT, vault.hash(_ROOT, self.trust.root()))
 
     def load_directory(self) -> None:
         """Read the directory's verified versions again: another process of this home may have brought a newer one.
@@ -214,6 +210,14 @@ class Gateway:
         kem = {kid: key for kid, key in self.keys.kem.items() if kid in files} | found.kem
         self.keys = replace(self.keys, signing=signing, kem=kem)
         self._key_files, self._keys_tried_ms = files, steady_ms
+
+    def _require_ours(self, root: bytes) -> None:
+        """Raise SetupError HOME_DAMAGED for a root of the federation that is not the one by which this home began."""
+        with self.store.read() as tx:
+            pinned, here = tx.get(_ROOT), tx.vault.hash(_ROOT, root)
+        if pinned not in {None, here}:
+            other = said("this home is pinned to another root of the federation")
+            raise SetupError(Code.HOME_DAMAGED, placed("root.json", other))
 
     def _clock_moved(self, standing: Standing) -> None:
         if Code.CLOCK_JUMPED in standing.codes:

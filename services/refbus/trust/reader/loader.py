@@ -118,18 +118,18 @@ class TrustStore:
         named = {path for path in found if is_metadata(path) or path in self._in_use or not self._in_use}
         return [(path, found[path]) for path in publishing_order(named) if not standing.is_to_come(path)]
 
-    def resume(self, now_ms: int, is_known: Callable[[bytes], bool]) -> bool:
+    def resume(self, now_ms: int, is_known: Callable[[bytes], bool], require_ours: Callable[[bytes], None]) -> bool:
         """Read the verified versions; verify what has arrived unless all is as it was left. Returns whether it was.
 
         At rest the newest timestamp that arrived is, byte by byte, the one that was verified, what was made of it is in
-        force, and `is_known` knows the `fingerprint` of what is believed here. Every change begins with `load`. When it
-        is unknown, the newest version is made again of what was checked; one that nobody signed goes. Raises as `load`.
+        force, and `is_known` knows the `fingerprint`. Else `require_ours` is given the root and raises for a foreign
+        one, and the newest version is made again of what was checked; one that nobody signed goes. Raises as `load`.
         """
-        self.root()
         self.catch_up(lambda: now_ms)
-        found = self.fingerprint()
+        found, root = self.fingerprint(), self.root()
         if found is not None and is_known(found):
             return True
+        require_ours(root)
         self._doubted = found is not None
         try:
             self.load(now_ms)

@@ -27,7 +27,7 @@ def resumed(folder: Path, now_ms: int = NOW_MS, known: bytes | None = None) -> t
     """
     store = TrustStore(folder)
     with counting() as counts:
-        store.resume(now_ms, lambda found: known in {None, found})
+        store.resume(now_ms, lambda found: known in {None, found}, lambda _root: None)
     return store, counts.calls[VERIFIES]
 
 
