@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from postgresql import PostgresServer
 from refbus.database import lead
 from refbus.database.lead import Lead
-from refbus.errors import Code, StoreError
+from refbus.database.opening import look_at_database
+from refbus.errors import Code, RefbusError, StoreError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.note import Note
 from refbus.tlog.proofs import Head
 from refbus_auditor import ledger
+from refbus_auditor.home import KIND, place
 from support.auditors import AuditNode, Auditors
+from support.disasters import COUNT, Disaster
 from support.stores import Stores, on_server
 
 
@@ -70,3 +74,25 @@ def test_whoever_wakes_up_late_signs_nothing(
         late_home.database.close()
         for each in world.nodes.values():
             each.home.close()
+
+
+def test_a_log_of_a_store_on_a_server_can_only_end(lost: Disaster, postgres: PostgresServer) -> None:
+    """Another home may have signed last: its own files prove nothing. A schema that is missing is no store."""
+    lost.lose_store()
+    name = postgres.new_database()
+    with closing(Lead.take(postgres.address(name), "auditor")) as lead:
+        with pytest.raises(RefbusError) as caught:
+            lost.rebuild(lead=lead)
+        assert caught.value.code is Code.LOG_ROLLED_BACK
+        told = lost.rebuild(lead=lead, end=True)
+        assert told[0] == "There is no store."
+        store = look_at_database(place(lost.node.folder, lead), KIND)
+        with closing(store), store.reading() as connection:
+            logs = ledger.shards(connection)
+            assert ledger.leaves(connection, lost.origin, 0, COUNT) == lost.leaves
+        assert [(log.origin.rpartition("/")[2], log.standing.name) for log in logs] == [
+            ("2026b", "ENDED"),
+            ("2027a", "GROWS"),
+        ]
+    postgres.drop_database(name)
+    assert Checkpoint.parse(Note.parse((lost.node.folder / "log/2026b/checkpoint").read_bytes()).text).size == COUNT

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from kafka import Certificates
 from postgresql import PostgresServer
 from refbus.crypto.secretbox import StateKey
 from refbus.database import identity, lead
-from refbus.database.address import Schema, Server
+from refbus.database.address import Schema
 from refbus.database.lead import Lead
 from refbus.database.opening import Place, look_at_database, open_database
 from refbus.database.putback import put_back_on_server
@@ -377,20 +375,3 @@ def test_whoever_lost_the_lead_fences_nobody(
     write(new, "after")
     for each in (new, first, second):
         each.close()
-
-
-def test_where_tls_is_asked_for_nothing_goes_without_it(tmp_path: Path) -> None:
-    """A server, or somebody in its place, that offers none hears neither a password nor a row."""
-    folder = Certificates(tmp_path / "authority").issue("database").ca.parent
-    server = PostgresServer(tmp_path / "postgresql", listens=True)
-    server.start()
-    try:
-        plain = Server("127.0.0.1", str(server.port), "postgres", "refbus")
-        Lead.take(plain, "test").close()
-        address = replace(plain, tls=folder)
-        address.check(production=True)
-        with pytest.raises(StoreError) as caught:
-            Lead.take(address, "test")
-        assert caught.value.code is Code.STORE_UNREACHABLE
-    finally:
-        server.close()
