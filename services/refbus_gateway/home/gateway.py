@@ -24,7 +24,7 @@ from refbus_gateway.home.pace import Pace
 from refbus_gateway.store import alarms, generation
 from refbus_gateway.store.session import Store
 
-_VERIFIED: Final = "directory-verified"
+_VERIFIED: Final = "directory-at-rest"  # another name than before the root was kept: such a home is verified once more
 _ROOT: Final = "directory-root"
 _KEYS_AGAIN_MS: Final = 60_000
 """After so long key files that did not open are tried again."""

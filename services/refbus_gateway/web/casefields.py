@@ -184,6 +184,13 @@ ALL: Final = (
 )
 CONFIRMABLE: Final = tuple(f"{CONFIRMED}.{name}" for name in ASKED)
 """Fields of the reasons why facts are so that were asked about."""
+_CLASHING: Final[Mapping[str, str]] = {
+    "birth date": "person.prs_Birthdate",
+    "stated age": "person.stated_age",
+    "is_minor": "person.is_minor",
+    "adult_judgement": "adult_judgement.reason",
+}
+"""What a clash of ages names, and the question of it."""
 _LABELS: Final[Mapping[str, str]] = {
     "services_requested": mark("Which help is needed?"),
     "reason": mark("Why do you refer the person?"),
@@ -267,14 +274,21 @@ def plain(words: Catalogue, shown: Iterable[Shown], document: Mapping[str, Any],
     """Return a problem of a case file in the words of a page, at its field."""
     path = found.path.partition("[")[0]
     if found.code is Code.AGE_CONTRADICTS:
-        text = words.text("The answers about the age do not go together. Find out which is true.")
-        return Problem("person.is_minor", found.code, text)
+        return Problem("person.is_minor", found.code, clash(words, found.advice))
     if found.code in {Code.FACTS_CONTRADICT, Code.FACTS_DOUBTFUL}:
         return Problem(path, found.code, words.spoken(found.advice))
     each = next((one for one in shown if one.name == path), None)
     if each is None:
         return Problem(path, found.code, _outside(words, path))
     return Problem(path, found.code, _advice(words, each, _value_at(document, path), found.advice))
+
+
+def clash(words: Catalogue, told: str) -> str:
+    """Say which questions about the age have answers that do not go together; `told` names their fields, in English."""
+    labels = {each.name: _short(each.label) for each in of(words, tuple(_CLASHING.values()))}
+    asked = [labels[path] for name, path in _CLASHING.items() if name in told]
+    text = words.text("The answers about the age do not go together. Find out which is true.")
+    return f"{' / '.join(asked)}. {text}" if asked else text
 
 
 def _outside(words: Catalogue, path: str) -> str:

@@ -38,7 +38,8 @@ def one(ask: Ask) -> Response:
     """Show an own case as it would be sent now, and what the person said to whom."""
     number = ask.number("number")
     found = cases.show(ask.desk, ask.actor, number, ask.language, codes=False)
-    return ask.page("case.html", found=found, said=asking.said(ask.desk, ask.actor, number))
+    clashes = [casefields.clash(ask.words, each) for each in found.age_contradictions]
+    return ask.page("case.html", found=found, clashes=clashes, said=asking.said(ask.desk, ask.actor, number))
 
 
 @screens.act("/case/{number:int}/refer", at="/case/{number}")

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from refbus.errors import Code, RefbusError
 from refbus.trust.reader.manifest import of_timestamp
@@ -15,6 +16,7 @@ from refbus_gateway.home import backups
 from refbus_gateway.home.folder import Config, Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.home.restore import restore
+from refbus_gateway.store.schema import meta
 from support.ceremonies import AGENCY, PASSPHRASE, read, template
 from support.emptied import WAYS, put_other
 from support.gateways import Pair, alarm_codes, refer, sent
@@ -155,3 +157,17 @@ def test_another_federation_that_was_put_here_at_rest_is_not_believed(pair: Pair
     with closing(open_gateway(home, PASSPHRASE, pair.world.clock)) as gateway:
         pair.world.sync(gateway)
         assert gateway.directory().version == 1
+
+
+def test_a_home_from_before_the_root_was_kept_keeps_it_at_its_next_opening(pair: Pair, tmp_path: Path) -> None:
+    """It was at rest all the time: no new version of the directory is needed for it."""
+    home = Home(shutil.copytree(pair.world.home(AGENCY).path, tmp_path / "home"))
+    with closing(open_gateway(home, PASSPHRASE, pair.world.clock)) as gateway, gateway.store.write() as tx:
+        found = gateway.trust.fingerprint()
+        assert found is not None
+        tx.put("directory-verified", tx.vault.hash("directory-verified", found))
+        for name in ("directory-at-rest", "directory-root"):
+            tx.connection.execute(delete(meta).where(meta.c.name == name))
+    for _ in range(2):
+        with closing(open_gateway(home, PASSPHRASE, pair.world.clock)) as gateway, gateway.store.read() as tx:
+            assert tx.get("directory-root") == tx.vault.hash("directory-root", gateway.trust.root())

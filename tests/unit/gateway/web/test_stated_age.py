@@ -22,6 +22,10 @@ STEPS: Final[dict[str, dict[str, Any]]] = {
     "organisation": {"organisation": SHELTER},
     "urgency": {"priority": "URGENT", "responsible_worker_role": "CASE_MANAGER", "source_of_referral": "NGO"},
 }
+BOTH: Final = {
+    "is_minor": "Stated age / Is the person a child",
+    "prs_Birthdate": "Birth date, as far as it is known / Stated age",
+}
 PERSON: Final = {"file_number": "Blue door", "person.prs_FirstName": "Тўқима бола"}
 
 
@@ -56,6 +60,8 @@ def test_an_age_that_was_stated_stands_for_a_birth_date(here: Pages) -> None:
     ):
         page = fill(person, "/refer/1/person", {**unborn, **fifteen, f"person.{name}": typed})
         assert f"person-{wrong}-wrong" in page.ids, (name, page.ids)
+        if name in BOTH:
+            assert f"{BOTH[name]}. The answers about the age do not go together." in page.text
     thirty = {**fifteen, "person.stated_age": "30", "person.is_minor": "false"}
     assert "adult_judgement-reason-wrong" in fill(person, "/refer/1/person", {**unborn, **thirty}).ids
     assert fill(person, "/refer/1/person", {**unborn, **fifteen, "person.stated_age_to": ""}).path == "/refer/1/contact"
