@@ -9,6 +9,7 @@ are not read: 2027-W01-1 looks like a day of 2027 and is one of 2026, and 202701
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
@@ -23,16 +24,19 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_TYPED_DAY: Final = re.compile(r"(?:(?:([0-9]{1,2})[./-])?([0-9]{1,2})[./-])?([0-9]{4})")
+_TYPED_DAY: Final = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4})|([0-9]{1,2})[./-]([0-9]{4})|([0-9]{4})")
+"""One sign throughout: 10-12.2008 may be two months and a year."""
 _TYPED_TIME: Final = re.compile(
     r"([0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}|.*[^\W\d_].*?),?[ T]+"
     r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2}))?"
 )
 _TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+")
-_YEAR_WORDS: Final = frozenset(
-    ("г", "год", "года", "ж", "жыл", "жылы", "й", "йил", "yil", "ý", "y", "ýyl", "с", "сол", "of")
-)
-"""What stands beside a year or a day that is written out."""
+_WRITTEN: Final = re.compile(r"(?:[0-9]+|[^\W\d_]+)(?:\.?,?\s*-?\s*(?:[0-9]+|[^\W\d_]+))*\.?")
+"""Numbers and words with nothing between them that is a sign of doubt: no "≈2008 г.", no "1 марта 2008?"."""
+_YEAR_WORDS: Final = frozenset(("г", "год", "года", "ж", "жыл", "жылы", "й", "йил", "yil", "ý", "y", "ýyl", "с", "сол"))
+"""What stands behind a year; before one "с" is "since"."""
+_YEAR: Final = re.compile(r"([0-9]{4})-?\s?([^\W\d_]+)\.?")
+_OF: Final = "of"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,8 +55,9 @@ def iso_day(text: str) -> str:
     found = _TYPED_DAY.fullmatch(text.strip())
     if found is None:
         return _named_day(text) or text
-    day, month, year = found.groups()
-    return "-".join([year, *(f"{int(each):02}" for each in (month, day) if each)])
+    day, _, month, year, month_alone, year_of_month, year_alone = found.groups()
+    parts = (f"{int(each):02}" for each in (month or month_alone, day) if each)
+    return "-".join([year or year_of_month or year_alone, *parts])
 
 
 def read_typed_day(text: str) -> date | None:
@@ -65,10 +70,15 @@ def _named_day(text: str) -> str:
 
     A year alone may have the word for it behind it.
     """
-    tokens = _TOKEN.findall(text.casefold())
-    if len(tokens) == 2 and len(tokens[0]) == len("2027") and tokens[0].isdecimal() and tokens[1] in _YEAR_WORDS:
-        return str(tokens[0])
-    words = [each for each in tokens if each not in _YEAR_WORDS]
+    plain = unicodedata.normalize("NFC", text).strip().casefold()
+    alone = _YEAR.fullmatch(plain)
+    if alone is not None and alone[2] in _YEAR_WORDS:
+        return alone[1]
+    if _WRITTEN.fullmatch(plain) is None:
+        return ""
+    tokens = _TOKEN.findall(plain)
+    beside = zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
+    words = [each for before, each, after in beside if not _says_nothing(before, each, after)]
     months = [MONTHS[each] for each in words if each in MONTHS]
     numbers = [each for each in words if each.isdecimal()]
     years = [each for each in numbers if len(each) == len("2027")]
@@ -76,6 +86,12 @@ def _named_day(text: str) -> str:
     if len(months) != 1 or len(years) != 1 or len(days) > 1 or len(words) != 2 + len(days):
         return ""
     return "-".join([years[0], f"{months[0]:02}", *(f"{int(each):02}" for each in days)])
+
+
+def _says_nothing(before: str, word: str, after: str) -> bool:
+    """Whether a word only goes with the year before it, or joins a day, a month and a year."""
+    of_year = word in _YEAR_WORDS and before.isdecimal() and len(before) == len("2027")
+    return of_year or (word == _OF and bool(before) and (after in MONTHS or after.isdecimal()))
 
 
 def iso_time(text: str, utc_offset_min: int) -> str:

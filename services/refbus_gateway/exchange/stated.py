@@ -27,7 +27,10 @@ DAY: Final = "person.stated_age_on"
 GUESSED: Final = "person.stated_age_estimated"
 _OLDEST: Final = 120
 _YEARS: Final = re.compile(r"([0-9]{1,3})(?:\s*(?:-{1,2}|\N{EN DASH})\s*([0-9]{1,3})|(\+))?")
-_DAY: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}(?=$|[T ])")
+_DAY: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
+_MOMENT: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +80,6 @@ def _today(rules: AgeRules, at_ms: int) -> date:
 
 def _span(text: str) -> tuple[date, date] | None:
     """Return the first and the last day that a date, a month, a year or a moment can mean."""
-    plain = _DAY.match(text.strip())
-    return birth_span(plain[0] if plain is not None else iso_day(text))
+    moment = _MOMENT.fullmatch(text.strip())
+    day = iso_day(text.strip()) if moment is None else moment[1]
+    return birth_span(day) if _DAY.fullmatch(day) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, date, datetime
 
 import pytest
@@ -98,6 +99,48 @@ def test_a_year_may_have_its_word_behind_it(typed: str) -> None:
         "1991 утром",
         "ок. 1991 г.",
     ]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("≈2008 г.", "<2008 г.", ">2008 г.", "~2008 y", "2008? г", "2008 г.?", "-2008 г", "(2008 г.)", "2008 г…"),
+        *("±2008 г.", "2008±1 г.", "2008+ г.", "2008/г.", "2008  г?", "2008 г. ≈", "२००८ г."),
+        *(
+            "≈1 марта 2008",
+            "1? марта 2008",
+            "1 марта 2008?",
+            "~март 2008",
+            "март ≈2008",
+            "<1 марта 2008 г.",
+            "-март 2008",
+        ),
+        *(
+            "с 1 марта 2008",
+            "с марта 2008",
+            "1 марта с 2008",
+            "г. 2008",
+            "1 г марта 2008",
+            "март / 2008",
+            "of March 2008",
+        ),
+        *("~2008", "2008?", "-2008", "<2008", "+2008", "≈3.2008", "10-12.2008", "1/3-2008", "1.3.2008?"),
+    ],
+)
+def test_a_mark_of_doubt_is_no_part_of_a_day(typed: str) -> None:
+    """About, before, since, or perhaps: it stays as it was typed, and whoever asked for a day refuses it."""
+    assert iso_day(typed) == typed
+    assert read_typed_day(typed) is None
+    assert iso_time(f"{typed} 14:30", 300) == f"{typed} 14:30"
+    assert read_moment(typed, 300) is read_moment(f"{typed} 14:30", 300) is None
+
+
+def test_a_letter_in_two_parts_is_one() -> None:
+    """Some computers write й and ý as a letter and its sign."""
+    assert (
+        iso_day(unicodedata.normalize("NFD", "1991 ý.")) == iso_day(unicodedata.normalize("NFD", "1991 й.")) == "1991"
+    )
+    assert iso_day(unicodedata.normalize("NFD", "ýanwar 1991")) == "1991-01"
 
 
 def test_a_month_written_out_is_not_guessed() -> None:

@@ -128,6 +128,15 @@ def test_an_age_of_one_of_several_days_is_a_band_on_the_last() -> None:
     assert json.loads(one.content)["person"] == {"prs_FirstName": "Fictional", **aged}
 
 
+@pytest.mark.parametrize("day", ["2018-06-01 or later", "2018 ?", "2018 г. ≈", "+2018", "2018-06-01T", "20_18"])
+def test_a_day_with_a_mark_of_doubt_is_none(day: str) -> None:
+    """Then the age is as of the day of import, so that nobody is older than taken."""
+    assert json.loads(primero({}, age=12, registration_date=day).content)["person"]["stated_age_on"] == "2026-11-30"
+    for known in ("2018-06-01", "2018-06-01T10:00:00.000Z", "2018-06-01 10:00", "1.6.2018"):
+        aged = json.loads(primero({}, age=12, registration_date=known).content)["person"]
+        assert aged["stated_age_on"] == "2018-06-01"
+
+
 @pytest.mark.parametrize(
     ("typed", "told"), [("да", True), ("нет", False), ("возможно", True)], ids=["yes", "no", "perhaps"]
 )
