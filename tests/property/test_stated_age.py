@@ -9,7 +9,16 @@ from datetime import date, timedelta
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from refbus.core.consent.age import AgeFacts, AgeGroup, AgeRules, StatedAge, age_of, age_span, record_problems
+from refbus.core.consent.age import (
+    AgeFacts,
+    AgeGroup,
+    AgeRules,
+    StatedAge,
+    age_of,
+    age_span,
+    birth_span,
+    record_problems,
+)
 from refbus.core.facts import years_between
 from refbus.core.times import day_ms
 from refbus.core.units import DAY_MS
@@ -116,12 +125,80 @@ def test_nobody_becomes_a_child_again(life: Life, days: int) -> None:
 
 @given(lives())
 def test_a_birth_date_counts_before_an_age(life: Life) -> None:
-    """The group and the majority are those of the birth date, and a true age contradicts none."""
+    """What it decides stands; what it leaves open a true age decides rightly, and contradicts nothing."""
     for born in (life.born.isoformat(), life.born.isoformat()[:7], life.born.isoformat()[:4]):
         assume(date.fromisoformat(life.stated.on or "") >= life.born)
         alone = age_of(AgeFacts(born), life.rules, life.at_ms)
         both = age_of(AgeFacts(born, stated=life.stated), life.rules, life.at_ms)
-        assert both == alone
+        if alone.group is not AgeGroup.UNKNOWN or not life.stated.firm:
+            assert (both.majority_from_ms, both.majority_ms) == (alone.majority_from_ms, alone.majority_ms)
+        assert both.contradictions == alone.contradictions
+        assert both.group in {alone.group, life.by_birth}
+        assert alone.group in {both.group, AgeGroup.UNKNOWN}
+        true = age_of(AgeFacts(life.born.isoformat()), life.rules, life.at_ms).majority_ms
+        assert true is not None
+        assert (both.majority_from_ms or 0) <= true <= (both.majority_ms or 0)
+
+
+@st.composite
+def told(draw: st.DrawFn) -> tuple[AgeFacts, AgeRules, int]:
+    """Draw whatever may stand side by side, true or not, of somebody about the age of majority."""
+    rules = AgeRules(draw(st.sampled_from((16, 18, 21))), draw(st.integers(-720, 840)))
+    today = draw(st.dates(date(2024, 1, 1), date(2028, 12, 31)))
+    birth = draw(st.none() | st.dates(date(2002, 1, 1), date(2014, 12, 31)))
+    written = None if birth is None else birth.isoformat()[: draw(st.sampled_from((4, 7, 10)))]
+    years, wider = draw(st.integers(10, 24)), draw(st.integers(0, 3))
+    on = today - timedelta(days=draw(st.integers(0, 2_500)))
+    age = StatedAge(years, years + wider, on.isoformat(), draw(st.booleans()))
+    stated = draw(st.sampled_from((age, None)))
+    words = draw(st.sampled_from(((), (True,), (False,), (True, False))))
+    return AgeFacts(written, words, draw(st.booleans()), stated), rules, day_ms(today, rules.utc_offset_min)
+
+
+JUDGED_BESIDE_A_YEAR = AgeFacts("2008", judged_adult=True, stated=StatedAge(17, 17, "2026-09-20", firm=True))
+
+
+@given(told())
+@example((JUDGED_BESIDE_A_YEAR, AgeRules(18, 300), 1_790_000_000_000))
+@example(
+    (dataclasses.replace(JUDGED_BESIDE_A_YEAR, stated=StatedAge(12, 12, "2026-09-20")), AgeRules(18), 1_790_000_000_000)
+)
+def test_nobody_whom_one_fact_calls_a_child_is_an_adult(said: tuple[AgeFacts, AgeRules, int]) -> None:
+    """Whatever stands beside it, unless both are named; nor is the word that it is an adult passed over."""
+    facts, rules, at_ms = said
+    alone = [
+        age_of(each, rules, at_ms).group
+        for each in (AgeFacts(facts.birthdate), AgeFacts(stated=facts.stated), AgeFacts(is_minor=facts.is_minor))
+    ]
+    age = age_of(facts, rules, at_ms)
+    if AgeGroup.CHILD in alone:
+        assert age.child or age.contradictions
+        if facts.judged_adult or False in facts.is_minor:
+            assert age.contradictions
+    if not age.child and not age.contradictions and not facts.judged_adult:
+        assert AgeGroup.ADULT in alone
+
+
+@given(told(), st.integers(1, 99), st.integers(0, 6), st.booleans())
+def test_a_stated_age_beside_the_year_of_majority_is_never_passed_over(
+    said: tuple[AgeFacts, AgeRules, int], days: int, away: int, firm: bool
+) -> None:
+    """Where no day of birth fits both, that is named, and the person is treated as a child."""
+    facts, rules, _ = said
+    today = date(2027, 1, 1) + timedelta(days=days)
+    at_ms, year = day_ms(today, rules.utc_offset_min), str(2027 - rules.majority_age)
+    stated = StatedAge(rules.majority_age - 3 + away, rules.majority_age - 3 + away, today.isoformat(), firm)
+    age = age_of(dataclasses.replace(facts, birthdate=year, stated=stated), rules, at_ms)
+    born, span = birth_span(year), age_span(stated, rules, at_ms)
+    assert born is not None
+    assert span is not None
+    if max(born[0], span[0]) > min(born[1], span[1]):
+        assert "the birth date and the stated age do not go together" in age.contradictions
+        assert age.child
+    elif not firm:
+        assert (age.majority_from_ms, age.majority_ms) == tuple(
+            day_ms(day, rules.utc_offset_min) for day in (date(2027, 1, 1), date(2027, 12, 31))
+        )
 
 
 @given(lives())

@@ -109,6 +109,7 @@ def test_an_estimate_makes_an_adult_only_with_a_reason(shared: Road) -> None:
             "person",
             Code.AGE_CONTRADICTS,
         ),
+        ({**FIFTEEN, "prs_Birthdate": "2008"}, {}, "person", Code.AGE_CONTRADICTS),
         ({**FIFTEEN, "stated_age_on": "2026-12-01"}, {}, "person.stated_age_on", Code.FACTS_CONTRADICT),
         (
             {"stated_age": 0, "stated_age_on": "2010-06-01", "prs_Birthdate": "2011"},
@@ -129,6 +130,21 @@ def test_the_desk_refuses_an_age_that_cannot_be(
     with pytest.raises(CaseInvalidError) as refused:
         new_case(shared.kz, about("cannot be", aged, **others))
     assert codes(refused.value) == [(path, code)]
+
+
+@pytest.mark.parametrize("estimated", [True, False])
+def test_a_year_of_birth_takes_nothing_from_a_stated_child(shared: Road, estimated: bool) -> None:
+    """Whoever is seventeen today and born in the year of majority is a child, whatever else says adult."""
+    seventeen = {"stated_age": 17, "stated_age_on": day_text(shared.clock(), 300), "stated_age_estimated": estimated}
+    born = {**seventeen, "prs_Birthdate": day_text(shared.clock() - 18 * 365 * DAY_MS, 300)[:4]}
+    for aged, others in (({**born, "is_minor": False}, {}), (born, {"adult_judgement": JUDGED})):
+        with pytest.raises(CaseInvalidError) as refused:
+            new_case(shared.kz, about("seventeen today", aged, **others))
+        assert codes(refused.value) == [("person", Code.AGE_CONTRADICTS)]
+    case = new_case(shared.kz, about("seventeen today", born))
+    with pytest.raises(CaseInvalidError) as alone:
+        take_consent(shared.kz, case, consent_file())
+    assert codes(alone.value) == [("grantor.kind", Code.AGE_CONTRADICTS)]
 
 
 def test_an_age_grows_with_the_time(own: Road) -> None:

@@ -3,11 +3,13 @@
 Whoever may be a child is treated as one until a worker documents why not: the benefit of the doubt (Committee on the
 Rights of the Child, General Comment 6, paragraph 31; domain.md 2.3). The consent record carries the fact to the
 gates as `majority_at_ms`: it is null exactly for a person who was an adult when asked. A birth date, full or partial,
-counts before a stated age, and a stated age before the mere word that somebody is a child or none.
+counts before a stated age, and a stated age before the mere word that somebody is a child or none. Where a partial
+birth date leaves it open, both count: what any of them says of a child is never passed over.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -102,30 +104,66 @@ def rules_of(policy: CountryPolicy | None) -> AgeRules:
 
 def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
     """Derive the age group at `at_ms` (UTC). A birth date counts before any statement; a doubt counts as a child."""
-    born = born_between(facts, rules, at_ms)
+    stated = _stated_span(facts, rules, at_ms)
+    if facts.birthdate is None and stated is not None:
+        return _by_stated_age(facts, stated, rules, at_ms)
+    born = None if facts.birthdate is None else birth_span(facts.birthdate)
     if born is None:
         wrong = () if facts.birthdate is None else (said("the birth date is none"),)
         group = _stated(facts)
         mere_word = facts.birthdate is None and group is AgeGroup.UNKNOWN and False in facts.is_minor
         return Age(group, (*wrong, *_clashes(None, facts)), said_adult=mere_word)
-    if facts.birthdate is None and facts.stated is not None:
-        return _by_stated_age(facts, facts.stated, _majorities(born, rules), at_ms)
-    from_ms, until_ms = _majorities(born, rules)
-    by_birth = _group_at(from_ms, until_ms, at_ms)
-    wrong = (
-        (said("the birth date is before 1900 or in the future"),) if impossible(facts.birthdate, rules, at_ms) else ()
-    )
-    other = tuple(_other_age(facts, born, by_birth, rules, at_ms))
-    return Age(by_birth or _stated(facts), (*wrong, *_clashes(by_birth, facts), *other), from_ms, until_ms)
+    age = _by_birth(facts, born, stated, rules, at_ms)
+    if not impossible(facts.birthdate, rules, at_ms):
+        return age
+    wrong = (said("the birth date is before 1900 or in the future"),)
+    return dataclasses.replace(age, contradictions=(*wrong, *age.contradictions))
 
 
-def _by_stated_age(facts: AgeFacts, stated: StatedAge, majorities: tuple[int, int], at_ms: int) -> Age:
+def _by_birth(
+    facts: AgeFacts, born: tuple[date, date], stated: tuple[date, date] | None, rules: AgeRules, at_ms: int
+) -> Age:
+    """Derive the age group from a birth date; where it leaves the group open, a stated age decides it beside it.
+
+    An age that is no estimate narrows the days of birth to those of both; an estimate moves no day of majority.
+    """
+    majorities = _majorities(born, rules)
+    by_birth = _group_at(*majorities, at_ms)
+    if stated is None or facts.stated is None:
+        return Age(by_birth or _stated(facts), tuple(_clashes(by_birth, facts)), *majorities)
+    by_age = _group_at(*_majorities(stated, rules), at_ms)
+    apart = stated[1] < born[0] or born[1] < stated[0]
+    wrong: tuple[str, ...] = ()
+    if apart and (facts.stated.firm or by_birth is not by_age):
+        wrong = (said("the birth date and the stated age do not go together"),)
+    if by_birth is not None:
+        return Age(by_birth, (*_clashes(by_birth, facts), *wrong), *majorities)
+    clashes = (*_stated_clashes(by_age, facts, facts.stated), *wrong)
+    if apart:
+        child = AgeGroup.CHILD in {by_age, _stated(facts)}
+        return Age(AgeGroup.CHILD if child else AgeGroup.UNKNOWN, clashes, *majorities)
+    if facts.stated.firm:
+        majorities = _majorities((max(born[0], stated[0]), min(born[1], stated[1])), rules)
+    return Age(_with_statements(by_age, facts, facts.stated) or _stated(facts), clashes, *majorities)
+
+
+def _by_stated_age(facts: AgeFacts, span: tuple[date, date], rules: AgeRules, at_ms: int) -> Age:
     """Derive the age group from a stated age. That of an adult counts if it is no estimate and nobody says child."""
+    stated = facts.stated or StatedAge(0, 0)
+    majorities = _majorities(span, rules)
     by_age = _group_at(*majorities, at_ms)
     clashes = tuple(_stated_clashes(by_age, facts, stated))
-    if by_age is AgeGroup.ADULT and (not stated.firm or True in facts.is_minor):
+    group = _with_statements(by_age, facts, stated)
+    if by_age is not group:
         return Age(_stated(facts), clashes, estimated=True)
-    return Age(by_age or _stated(facts), clashes, *majorities, estimated=not stated.firm)
+    return Age(group or _stated(facts), clashes, *majorities, estimated=not stated.firm)
+
+
+def _with_statements(by_age: AgeGroup | None, facts: AgeFacts, stated: StatedAge) -> AgeGroup | None:
+    """Return what a stated age decides: an adult only if it is no estimate and nobody says child."""
+    if by_age is AgeGroup.ADULT and (not stated.firm or True in facts.is_minor):
+        return None
+    return by_age
 
 
 def _majorities(born: tuple[date, date], rules: AgeRules) -> tuple[int, int]:
@@ -143,6 +181,10 @@ def born_between(facts: AgeFacts, rules: AgeRules, at_ms: int) -> tuple[date, da
     """Return the first and the last day of birth, by the birth date, else by the stated age; None without either."""
     if facts.birthdate is not None:
         return birth_span(facts.birthdate)
+    return _stated_span(facts, rules, at_ms)
+
+
+def _stated_span(facts: AgeFacts, rules: AgeRules, at_ms: int) -> tuple[date, date] | None:
     return None if facts.stated is None else age_span(facts.stated, rules, at_ms)
 
 
@@ -250,16 +292,3 @@ def _stated_clashes(by_age: AgeGroup | None, facts: AgeFacts, stated: StatedAge)
     if by_age is AgeGroup.CHILD and facts.judged_adult:
         yield said("the stated age is that of a child, adult_judgement says adult")
     yield from _clashes(None, facts)
-
-
-def _other_age(
-    facts: AgeFacts, born: tuple[date, date], by_birth: AgeGroup | None, rules: AgeRules, at_ms: int
-) -> Iterator[str]:
-    """Name a stated age that cannot be that of the birth date; of an estimate only where it makes a child an adult."""
-    other = None if facts.stated is None else age_span(facts.stated, rules, at_ms)
-    if facts.stated is None or other is None:
-        return
-    apart = other[1] < born[0] or born[1] < other[0]
-    by_age = _group_at(*_majorities(other, rules), at_ms)
-    if apart and (facts.stated.firm or (None not in {by_birth, by_age} and by_birth is not by_age)):
-        yield said("the birth date and the stated age do not go together")
