@@ -146,10 +146,6 @@ class World:
                 count += 1
         return count
 
-    def lose(self) -> None:
-        """Let no envelope that is in an outbox now arrive anywhere."""
-        self._carried |= {country: len(self.bus.records(f"{country}.outbox")) for country in COUNTRIES}
-
     def lab_gate_keys(self, country: str) -> list[KemPrivate]:
         """Return the KEM keys of a country's gate."""
         gate = MemberHome(self.lab.paths.gate(CountryCode(country)))

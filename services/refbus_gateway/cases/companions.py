@@ -30,6 +30,7 @@ from refbus_gateway.store import companions as rows
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.erasures import stop_event
 from refbus_gateway.store.links import Link
+from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.referrals import Event, EventStatus, Referral
 from refbus_gateway.store.session import Transaction
 
@@ -206,14 +207,15 @@ def settle(gateway: Gateway) -> None:
             def failed_one(_: Referral, error: RefbusError) -> None:
                 errors.append(error)
 
+            done: list[bool] = []
             for step in (_correct_unsent, _take_back):
-                each(
+                done += each(
                     [one for one in courses if one.own],
                     partial(step, gateway, tx, case),
                     failed_one,
                     inside=tx.connection.begin_nested,
                 )
-            _settled(gateway, tx, number, errors)
+            _settled(gateway, tx, number, errors, all(done))
 
     def failed(number: int, error: RefbusError) -> None:
         with gateway.store.write() as tx:
@@ -222,15 +224,16 @@ def settle(gateway: Gateway) -> None:
     each(stale, look, failed)
 
 
-def _settled(gateway: Gateway, tx: Transaction, number: int, errors: Sequence[RefbusError]) -> None:
+def _settled(gateway: Gateway, tx: Transaction, number: int, errors: Sequence[RefbusError], done: bool) -> None:
     """Note how far a case has come. Without a yes of its person nothing more can be said, until there is a new word.
 
+    What is not `done` yet, because a request has to come through first, is looked at again without an alarm.
     Who was told a no uses nothing of it any more, and nobody here can do better: of that there is no alarm.
     """
     waits = [error for error in errors if not isinstance(error, ConsentError)]
-    if not errors:
+    if done and not errors:
         links.told(tx, number)
-    elif not waits:
+    elif done and not waits:
         links.rest(tx, number)
     for error in errors:
         if not (isinstance(error, ConsentError) and Code.WITHDRAWN in error.reasons):
@@ -246,14 +249,16 @@ def unsaid(tx: Transaction, event_rows: Collection[int]) -> set[int]:
     """Return which of these events may not leave as they are: what they tell of others is not so now.
 
     Of a case that has to look at what it told (`settle`); one that cannot be read may not leave either, unless it
-    tells of the person's own no.
+    tells of the person's own no. What was handed over before keeps its content: an event id stands for one at gates,
+    also where they refused it. What is not so any more is taken back behind it.
     """
 
     def leaves(row: int) -> bool:
         event = referrals.event(tx, row)
         known = _told(event) if event.block.event_type in TELLS else []
         case = cases.get(tx, referrals.get(tx, event.referral).case_id)
-        return not known or known == _left(tx, case, event.block.recipient, known)
+        right = not known or known == _left(tx, case, event.block.recipient, known)
+        return right or not outbox.never_left(outbox.of_event(tx, row))
 
     def judged(row: int) -> bool:
         return consents.is_withdrawal(tx, row) or each([row], leaves, lambda *_: None) == [True]
@@ -261,14 +266,34 @@ def unsaid(tx: Transaction, event_rows: Collection[int]) -> set[int]:
     return {row for row in links.events_of_stale(tx, event_rows) if not judged(row)}
 
 
-def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
-    """Let what waits here, and certainly came to nobody, tell of nobody who said no meanwhile.
+def look_again(tx: Transaction, referral: Referral) -> None:
+    """Let a course say once more what is not so any more: what said it was refused before its request came through."""
+    case = cases.get(tx, referral.case_id)
+    if referral.own and case.live and _comes_again(tx, referrals.events_of(tx, referral)):
+        links.note_word(tx, case.id)
+
+
+def _comes_again(tx: Transaction, events: Iterable[Event]) -> bool:
+    """Whether the request of a course is sealed again, and no gate let it on since: what goes behind it is refused."""
+    begins = [one for one in events if one.block.event_type in BEGINS and _counts(one)]
+    found = [outbox.of_event(tx, one.id) for one in begins]
+    return any(
+        rows[-1].state is RowState.STALE or (rows[-1].state is RowState.READY and len(rows) > 1)
+        for rows in found
+        if rows
+    )
+
+
+def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> bool:
+    """Let what waits here, and certainly never left, tell of nobody who said no meanwhile; True: that is done.
 
     What may not be sent any more at all is taken back.
     """
     for event in referrals.events_of(tx, referral):
-        left = _changed(gateway, tx, case, event) if event.status is EventStatus.QUEUED else None
-        if left is None:
+        waits = event.status is EventStatus.QUEUED and event.block.event_type in TELLS
+        known = _told(event) if waits and outbox.never_left(outbox.of_event(tx, event.id)) else []
+        left = _left(tx, case, referral.org, known)
+        if known == left:
             continue
         try:
             _say_less(tx, left, partial(_revise, gateway, tx, event))
@@ -276,27 +301,7 @@ def _correct_unsent(gateway: Gateway, tx: Transaction, case: Case, referral: Ref
             stop_event(tx, event.id)
             told = said("referral %(number)s: taken back unsent", number=referral.id)
             alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
-
-
-def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
-    """Seal an event of ours again; one that certainly came to nobody tells of nobody who said no meanwhile.
-
-    Raises as `envelopes.renew` does.
-    """
-    tells = event.block.event_type in TELLS
-    case = referrals.case_of(tx, event.referral) if tells else None
-    left = _changed(gateway, tx, case, event) if case and case.live else None
-    if left is None:
-        envelopes.renew(gateway, tx, event)
-    else:
-        _say_less(tx, left, partial(_revise, gateway, tx, event))
-
-
-def _changed(gateway: Gateway, tx: Transaction, case: Case, event: Event) -> list[dict[str, Any]] | None:
-    """Return who may still be told of by an event that certainly came to nobody; None where it tells just that."""
-    known = _told(event) if event.block.event_type in TELLS else []
-    left = _left(tx, case, event.block.recipient, known)
-    return left if known != left and outbox.reached_nobody(tx, event.id, gateway.gate) else None
+    return True
 
 
 def _revise(gateway: Gateway, tx: Transaction, event: Event, told: list[dict[str, Any]]) -> None:
@@ -305,11 +310,20 @@ def _revise(gateway: Gateway, tx: Transaction, event: Event, told: list[dict[str
     envelopes.revise(gateway, tx, event, kept if none_left else {**kept, FIELD: told})
 
 
-def _take_back(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> None:
-    """Say who is left; nobody, where the person permits no more that anything of the family is said."""
-    known = newest(referrals.events_of(tx, referral))
-    if known:
-        _say_less(tx, _left(tx, case, referral.org, known), lambda told: _say(gateway, tx, referral, told))
+def _take_back(gateway: Gateway, tx: Transaction, case: Case, referral: Referral) -> bool:
+    """Say who is left; nobody, where the person permits no more that anything of the family is said.
+
+    False: it waits for a request that was turned back and is sealed again.
+    """
+    events = referrals.events_of(tx, referral)
+    known = newest(events)
+    left = _left(tx, case, referral.org, known)
+    if known == left:
+        return True
+    if _comes_again(tx, events):
+        return False
+    _say_less(tx, left, lambda told: _say(gateway, tx, referral, told))
+    return True
 
 
 def _say_less(tx: Transaction, left: list[dict[str, Any]], say: Callable[[list[dict[str, Any]]], object]) -> None:

@@ -17,6 +17,7 @@ from refbus.envelope.stamps import verify_hop
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.said import Said, named, said
 from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutcome
+from refbus_gateway.cases import companions
 from refbus_gateway.home.confirmation import UnknownHereError
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import timers
@@ -229,6 +230,8 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     outbox.set_state(tx, row.id, RowState.REFUSED)
     if row.event_id is not None:
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+    if row.referral is not None and Code.STATE_NOT_ALLOWED in codes:
+        companions.look_again(tx, referrals.get(tx, row.referral))
     told = said("%(gate)s refused outbox %(number)s", gate=notice.from_gate, number=row.id)
     alarms.raise_alarm(tx, min(codes, default=Code.INTERNAL_ERROR), told, gateway.now_ms())
 

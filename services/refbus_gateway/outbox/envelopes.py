@@ -2,7 +2,7 @@
 
 Order: lifecycle, consent, residency, seal, store. Whatever refuses, nothing is kept. The same event can be sealed again
 (`renew`): with the same event id, payload and facts, new keys, a new term, and the consent decision of that moment.
-What certainly came to nobody can be sealed with another payload (`revise`).
+What has certainly not left can be sealed with another payload (`revise`).
 """
 
 from __future__ import annotations
@@ -197,11 +197,11 @@ def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
 
 
 def revise(gateway: Gateway, tx: Transaction, event: Event, fields: Mapping[str, Any]) -> None:
-    """Seal an event that certainly came to nobody with other `fields`, which are its payload without its ids.
+    """Seal an event that has certainly not left with other `fields`, which are its payload without its ids.
 
-    Raises as `send` does, and RuleError STATE_NOT_ALLOWED for one that may have reached somebody.
+    Raises as `send` does, and RuleError STATE_NOT_ALLOWED for one that may have left.
     """
-    if not outbox.reached_nobody(tx, event.id, gateway.gate):
+    if not outbox.never_left(outbox.of_event(tx, event.id)):
         raise RuleError(Code.STATE_NOT_ALLOWED, event.block.event_type)
     payload = {**fields, "event_id": event.block.event_id, "referral_id": event.block.referral_id}
     categories = tuple(sorted(categories_of(event.block.event_type, payload)))

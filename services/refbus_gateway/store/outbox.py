@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row, Select, case, func, insert, or_, select, update
 
-from refbus.core.ids import KeyId, OrgId
+from refbus.core.ids import KeyId
 from refbus.core.units import HOUR_MS
-from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome
+from refbus.wire.transport import GateNotice
 from refbus_gateway.store import sendable
 from refbus_gateway.store.schema import events, notices, outbox
 from refbus_gateway.store.sendable import ROWS
@@ -207,23 +207,12 @@ def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
 
 
 def never_left(rows: Collection[OutboxRow]) -> bool:
-    """Whether an event with these rows (`of_event`) waits here and certainly never left."""
-    return all(row.handed_ms is None for row in rows) and any(row.state not in ENDED for row in rows)
+    """Whether an event with these rows (`of_event`) waits here and certainly never left.
 
-
-def reached_nobody(tx: Transaction, event_row: int, gate: OrgId) -> bool:
-    """Whether an event waits here and certainly came to nobody: all that was handed over `gate`, our own, turned back.
-
-    It decides before it lets anything go, so what it refused and never passed on did not leave the country.
+    Only such an event may get another content: a gate keeps the identity of every event that it opened, also of one
+    that it refused, and its operators may let that one through yet.
     """
-    rows = of_event(tx, event_row)
-    back = all(row.handed_ms is None or _turned_back(receipts(tx, row.id), gate) for row in rows)
-    return back and any(row.state not in ENDED for row in rows)
-
-
-def _turned_back(said: Collection[Receipt], gate: OrgId) -> bool:
-    refused = any(each.kind == NoticeKind.REFUSAL and each.gate == gate for each in said)
-    return refused and all(each.kind == NoticeKind.REFUSAL or each.outcome == NoticeOutcome.HELD for each in said)
+    return all(row.handed_ms is None for row in rows) and any(row.state not in ENDED for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
         return
     try:
         with tx.connection.begin_nested():
-            companions.renew(gateway, tx, referrals.event(tx, row.event_id))
+            envelopes.renew(gateway, tx, referrals.event(tx, row.event_id))
     except (StoreError, UncheckableError):
         raise
     except (ConsentError, RuleError, RefbusError) as error:

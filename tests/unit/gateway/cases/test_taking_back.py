@@ -11,7 +11,6 @@ from sqlalchemy import text
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, RefbusError
-from refbus.wire.transport import NoticeKind, NoticeOutcome
 from refbus_gateway.actions import links
 from refbus_gateway.cases import casework, companions
 from refbus_gateway.consent import withdrawals
@@ -24,7 +23,6 @@ from support.ceremonies import SHELTER
 from support.desks import desk_of
 from support.gateways import CATEGORIES, Pair, alarm_codes, case_file, consent_file, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT
-from support.notices import notice_of, tell
 
 OTHER = OrgId("kg-she1ter1")
 THIRD = OrgId("uz-1ega1a1d")
@@ -188,25 +186,6 @@ def test_no_envelope_leaves_before_it_is_corrected(pair: Pair, how: str) -> None
     pair.world.carry()
     pair.world.sync(pair.uz)
     assert carried(pair, here) is None
-
-
-@pytest.mark.parametrize("passed_on", [False, True])
-@pytest.mark.parametrize("how", ["withdrawn", "unlinked"])
-def test_a_request_that_was_turned_back_goes_without_who_said_no(pair: Pair, how: str, passed_on: bool) -> None:
-    """Our gate let it go nowhere, so it is another content; what the gate passed on may be known, and stays one."""
-    mother, baby = family(pair)
-    here = refer(pair.kz, mother)
-    pair.world.sync(pair.kz)
-    pair.world.lose()
-    stop(pair, how, mother, baby)
-    pair.world.sync(pair.kz)
-    if passed_on:
-        tell(pair, notice_of(pair, here, NoticeOutcome.FORWARDED))
-    code = Code.DELIVERY_FAILED if passed_on else Code.DIRECTORY_TOO_OLD
-    kind = NoticeKind.DELIVERY_FAILED if passed_on else NoticeKind.REFUSAL
-    tell(pair, notice_of(pair, here, NoticeOutcome.REFUSED, code, kind=kind, decision_id=bytes(16)))
-    pair.exchange()
-    assert len(carried(pair, here) or []) == int(passed_on)
 
 
 @pytest.mark.parametrize("erased", [True, False])
