@@ -7,8 +7,8 @@ and from files, each checked up to the newest checkpoint that anybody has. Nothi
 A log goes on only when the home's own `log/` has the newest checkpoint that is known, and every entry below it is
 found; then the auditor signs nothing new in it before every witness has cosigned that. In any other case something may
 have been signed that nobody shows, and only `--end` goes on: nothing more is ever signed in that log, its end is told
-with a signature (refbus.tlog.end), and the log of the next half-year begins. A log whose end was signed comes back as
-it ended. ADR 82.
+with a signature (refbus.tlog.end), and the log of a half-year begins that cannot have begun before. A log whose end was
+signed comes back as it ended. ADR 82.
 """
 
 from __future__ import annotations
@@ -297,14 +297,15 @@ def _put(connection: Connection, found: _Log, request: Request) -> tuple[list[st
 def _begin_next(connection: Connection, newest: Known, request: Request) -> list[str]:
     """Begin the log after the last one if that has ended; return what to tell. Raises SetupError KEY_UNKNOWN.
 
-    Where the order is to end a log that had ended before, one more may have begun that nobody shows: it is passed over.
+    Where the order is to end a log, what was signed last may be unknown: a later log that nobody shows may have begun,
+    by the calendar or because this one had ended before. It is passed over, so that nothing is signed in it twice.
     """
     if ledger.shards(connection)[-1].standing is not Standing.ENDED:
         return []
-    ended = shard_of(newest.origin)
+    ended, present = shard_of(newest.origin), shard_at(request.now_ms)
     if request.end and newest.end is not None:
         ended = next_shard(ended)
-    half_year = max(next_shard(ended), shard_at(request.now_ms))
+    half_year = next_shard(max(ended, present)) if request.end else max(next_shard(ended), present)
     if half_year not in audit_keys(request.directory, request.country).logs:
         raise SetupError(Code.KEY_UNKNOWN, f"the directory lists no key for {half_year}: refbus-ops audit keys renew")
     origin = origin_of(request.name, half_year)

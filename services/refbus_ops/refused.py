@@ -16,19 +16,22 @@ import click
 
 from refbus.audit.lookup import LogLookup
 from refbus.audit.proven import with_statement
+from refbus.audit.published_log import CHECKPOINT
 from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
 from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import member
 from refbus.each import alone, each
-from refbus.errors import Code, RefbusError, SetupError, TransportError
+from refbus.errors import Code, RefbusError, SetupError, TransportError, UncheckableError
 from refbus.explain import explanation
 from refbus.files import read_limited, write_whole
 from refbus.node import replay as orders
 from refbus.node.replay import Person, Request, asked
 from refbus.output import put_json, say
+from refbus.tlog.end import FILE as END
 from refbus.tlog.shards import shard_at, shards_from
+from refbus.trust.member.audit_keys import SHARDS_LISTED
 from refbus.verify import MOST_POLICY_BYTES, Policy, read_policy
 from refbus.wire.transport import StoppedRecord
 from refbus_ops.context import Operator
@@ -161,13 +164,13 @@ def replays(
     if (place is None) is not (policy_file is None) or (out is not None and place is None):
         raise SetupError(Code.USAGE, "--log and --policy go together, and --out needs both")
     policy = None if policy_file is None else read_policy(read_limited(policy_file, MOST_POLICY_BYTES))
-    opened = None if policy is None or place is None else _shards(place, policy)
+    shards = None if policy is None or place is None else _Shards(place, policy)
     errors: list[RefbusError] = []  # an order that could not be looked up is shown without a word about the log
     for done in list(orders.done_before(operator.gate_home()))[-last:]:
         request, proof, in_log = done.order.request, None, None
         with alone(done, lambda _, error: errors.append(error)):
-            if opened is not None and done.statement:
-                proof = _proof(opened, done, operator.clock())
+            if shards is not None and done.statement:
+                proof = _proof(shards, done, operator.clock())
                 in_log = True if proof else None if done.outcome == orders.BEGUN else False
         if proof is not None and out is not None:
             write_whole(out / f"{request.decision}.tlog-proof", proof)
@@ -187,25 +190,41 @@ def _who(person: Person) -> str:
     return f"{person.name} ({person.account}, {_time(person.at_ms)})"
 
 
-def _shards(place: str, policy: Policy) -> Callable[[str], LogLookup]:
-    """Return what opens a shard of the log at `place`, each once; it raises as `LogLookup` does."""
-    return lru_cache(lambda shard: LogLookup(source_of(f"{place.rstrip('/')}/{shard}"), policy))
+class _Shards:
+    """The shards of the log at a place, each opened once. Raises as `source_of` and `LogLookup` do."""
+
+    def __init__(self, place: str, policy: Policy) -> None:
+        self._place, self._policy = place.rstrip("/"), policy
+        self.open: Callable[[str], LogLookup] = lru_cache(self._open)
+
+    def has(self, shard: str, file: str = CHECKPOINT) -> bool:
+        """Whether a file of a shard is there."""
+        return source_of(self._place).fetch(f"{shard}/{file}") is not None
+
+    def _open(self, shard: str) -> LogLookup:
+        return LogLookup(source_of(f"{self._place}/{shard}"), self._policy)
 
 
-def _proof(opened: Callable[[str], LogLookup], done: orders.Done, now_ms: int) -> bytes | None:
+def _proof(shards: _Shards, done: orders.Done, now_ms: int) -> bytes | None:
     """Return the proof file of an order, None when the log does not show its entry.
 
-    It is in the half-year of the order or, logged late, in the next. Raises as `LogLookup` does when one of them that
-    has begun cannot be read: nothing is said of the order then.
+    It is in the half-year of the order or, logged late or behind an early end, in a later one. One that is not there is
+    passed over when it has not begun by the calendar and the one before it has not ended early. Raises as `LogLookup`
+    does when another one cannot be read: nothing is said of the order then.
     """
     statement, errors = Statement.parse(done.statement), list[RefbusError]()
-    first, second = shards_from(done.at_ms, 2)
-    for shard in (first, second) if shard_at(now_ms) >= second else (first,):
+    first, second, *later = shards_from(done.at_ms, SHARDS_LISTED)
+    needed = {first, second} if shard_at(now_ms) >= second else {first}
+    for shard in (first, second, *later):
         with alone(shard, lambda _, error: errors.append(error)):
-            lookup = opened(shard)
+            if shard not in needed and not shards.has(shard):
+                continue
+            lookup = shards.open(shard)
             index = lookup.find(statement.leaf)
             if index is not None:
                 return with_statement(lookup.proof(statement.leaf, index).encode(), statement)
+    if not errors and shards.has(first, END) and not any(map(shards.has, (second, *later))):
+        raise UncheckableError(Code.LOG_NOT_PUBLISHED, second)
     if errors:
         raise errors[0]
     return None

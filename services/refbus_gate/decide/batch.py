@@ -163,10 +163,10 @@ class GateCore:
     ) -> None:
         """Finish the work and write it in one transaction; `first` is done when all is made, and may stop it."""
         work.finish(self.parts.workers, self.parts.audit_keys)
-        if first is not None:
-            first()
         work.changes.facts = view.changed_facts(now_ms)
         work.changes.deadlines = planned(view, self.parts.directories().latest, now_ms)
+        if first is not None:
+            first()
         ready = time.monotonic()
         commit(self.parts.store, work.changes, view.fence, before, now_ms)
         done = time.monotonic()

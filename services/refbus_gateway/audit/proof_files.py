@@ -17,7 +17,8 @@ from refbus.errors import RefbusError, SetupError, UncheckableError
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.policy import Policy
 from refbus.tlog.prooffile import TlogProof
-from refbus.tlog.shards import next_shard, origin_of, shard_at
+from refbus.tlog.shards import origin_of, shards_from
+from refbus.trust.member.audit_keys import SHARDS_LISTED
 from refbus.trust.reader.log_policy import log_name, log_policy, policy_text
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.store import statements
@@ -63,8 +64,9 @@ def policy_files(gateway: Gateway, held: Iterable[Held]) -> dict[str, bytes]:
 def look_up(gateway: Gateway, place: str, held: Iterable[Held]) -> int:
     """Look in the published log at `place` for statements without a proof, keep what is proven; return how many.
 
-    Reads the shards of the half-year of each statement and of the next. One that cannot be looked up keeps no other
-    from it; when none was found, raises as `LogLookup` does.
+    Reads the shards of the half-year of each statement and of those after it, as far ahead as keys are listed: a log
+    that ends early goes on in one of them. A statement that cannot be looked up keeps no other from it; when none was
+    found, raises as `LogLookup` does.
     """
     errors: list[RefbusError] = []
 
@@ -86,8 +88,7 @@ def _found(gateway: Gateway, place: str, statement: Statement) -> bytes | None:
     """Return the proof of a statement, None when the shards at this place have no such entry or are of another log."""
     directory, country = gateway.directory(), country_of(statement)
     policy, name = log_policy(directory, country), log_name(directory, country)
-    first = shard_at(statement.record.at_ms)
-    for shard in (first, next_shard(first)):
+    for shard in shards_from(statement.record.at_ms, SHARDS_LISTED):
         try:
             lookup = LogLookup(source_of(f"{place.rstrip('/')}/{shard}"), policy, gateway.now_ms() // 1000 + SKEW_S)
         except (SetupError, UncheckableError):

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from refbus.core.units import DAY_MS
 from refbus.errors import Code, RefbusError
+from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.note import Note
+from refbus.tlog.witness import origin_hash
 from refbus_auditor.known import keep_newer
 from refbus_auditor.ledger import PUBLISHED_WRITER
 from support.auditors import Auditors
@@ -148,3 +151,29 @@ def test_what_a_store_signed_is_another_history(lost: Disaster) -> None:
     other.close()
     lost.lose_store(lost.folder / "other.db")
     lost.refuses(Code.LOG_FORKED)
+
+
+def test_a_log_that_the_calendar_has_begun_is_passed_over(lost: Disaster) -> None:
+    """A copy shows the half-year before; what was signed in the present one nobody shows: nothing is signed there."""
+    lost.world.now_ms += 120 * DAY_MS
+    lost.world.log(3)
+    lost.world.settle(12)
+    begun, node = lost.node.origin(), lost.node
+    before = Checkpoint.parse(node.note().text)
+    assert (shards(lost), before.origin, before.size) == (["2026b", "2027a"], begun, 3)
+    lost.lose_store()
+    lost.lose_log()
+    lost.refuses(Code.LOG_ROLLED_BACK, lost.mirror)
+    told = lost.rebuild(lost.mirror, end=True)
+    assert told[-4].endswith("/2027b has begun.")
+    lost.start()
+    lost.world.log(2)
+    lost.world.settle(12)
+    logs = node.core.shards()
+    assert shards(lost) == ["2026b", "2027b"]
+    assert logs[1].head.size == logs[1].cosigned_size == 5
+    lost.require_one_history()
+    for other in ("kg", "uz"):
+        witnessed = lost.world.nodes[other].core.witness.newest(origin_hash(begun))
+        assert witnessed is not None
+        assert Checkpoint.parse(Note.parse(witnessed).text) == before

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from refbus.audit.statement import Statement
 from refbus.core.units import DAY_MS
-from refbus.errors import Code, RefbusError
+from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.node import replay
 from refbus.node.replay import Order, Person, Request
 from refbus.settings import OpsSettings, from_environment
@@ -107,3 +107,26 @@ def test_a_log_that_cannot_be_read_accuses_nobody(home: Path) -> None:
         assert found == expected
         assert isinstance(told.exception, RefbusError)
         assert told.exception.code is code
+
+
+def test_an_order_behind_an_early_end_is_found(home: Path) -> None:
+    """Its entry is in a half-year to come, however far ahead it began; a copy without that accuses nobody."""
+    first, second = (each.leaf for each in STATEMENTS)
+    last = next_shard(NEXT)
+    for shard in (NEXT, last):
+        place = write_shard(home / shard, OWN, [first])
+        (place / OWN / "end").write_text("a note of the log's key says so")
+        found, told = show(home, place, now_ms=NOW_MS)
+        assert (found, type(told.exception)) == ([True, None], UncheckableError)
+        policy = [f"log {key.verifier.vkey}" for key in (*KEYS.values(), log_key(f"audit.kz.example/{last}", 3))]
+        write_log(place / shard, [*audit_entries(3), second], KEYS.get(shard) or log_key(f"audit.kz.example/{last}", 3))
+        found, told = show(home, place, *policy, now_ms=NOW_MS)
+        assert (found, told.exit_code) == ([True, True], 0)
+
+
+def test_a_half_year_to_come_that_cannot_be_checked_accuses_nobody(home: Path) -> None:
+    """It is there, under a key that the policy does not have: the entry may be in it."""
+    place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
+    write_shard(place, NEXT, [STATEMENTS[1].leaf])
+    found, told = show(home, place, f"log {KEYS[OWN].verifier.vkey}", now_ms=NOW_MS)
+    assert (found, told.exit_code) == ([True, None], 1)

@@ -13,7 +13,9 @@ from refbus.core.directory import OrgStatus
 from refbus.core.gate.passage import Outcome
 from refbus.errors import Code, RuleError, StoreError
 from refbus.node.replay import Order, Person, Request
+from refbus.node.store.rows import DeadlineRow
 from refbus.wire.transport import AuditEntry, StoppedRecord
+from refbus_gate.decide import batch
 from support.directories import NOW_MS, agency, inspector, kem_private, ngo
 from support.gates import World
 
@@ -106,3 +108,23 @@ def test_a_replay_that_cannot_be_noted_is_not_decided(world: World) -> None:
     world.settle()
     assert (len(node.bus.records("kz.refused")), len(node.bus.records("kz.audit"))) == (1, entries)
     assert node.redecider.replay(kept.decision_id, order_of(kept.decision_id), Noted(world)).outcome is Outcome.REFUSED
+
+
+def test_what_fails_before_it_is_written_is_not_noted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the order causes is made first: no outcome is kept of an order that was not carried out."""
+    world.outbox("kz", world.event(consent_record=None))
+    world.settle()
+    node = world.nodes["kz"]
+    (kept,) = [StoppedRecord.parse(each.value) for each in node.bus.records("kz.refused")]
+    noted = Noted(world)
+
+    def broken(*_: object) -> list[DeadlineRow]:
+        raise RuleError(Code.CASE_UNKNOWN)
+
+    monkeypatch.setattr(batch, "planned", broken)
+    with pytest.raises(RuleError):
+        node.redecider.replay(kept.decision_id, order_of(kept.decision_id), noted)
+    assert noted.told == []
+    monkeypatch.undo()
+    node.redecider.replay(kept.decision_id, order_of(kept.decision_id), noted)
+    assert [outcome for outcome, _ in noted.told] == [Outcome.REFUSED]
