@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refbus import telemetry
@@ -23,9 +22,7 @@ from refbus.core.directory import Directory
 from refbus.core.gate.verdicts import Point
 from refbus.core.ids import CountryCode
 from refbus.core.units import HOUR_MS
-from refbus.each import alone
-from refbus.errors import StoreError
-from refbus.node import collector, replay
+from refbus.node import collector
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.measurement import Measurement
 from refbus.node.rest import Rest
@@ -43,6 +40,7 @@ from refbus_gate.clock.deadlines import Timekeeper
 from refbus_gate.clock.holds import Redecider
 from refbus_gate.clock.lateness import Lateness
 from refbus_gate.clock.mail import Pinger
+from refbus_gate.clock.replays import Replays
 from refbus_gate.clock.upkeep import Upkeep
 from refbus_gate.countries import Countries, Sources, gone
 from refbus_gate.decide.batch import GateCore, GateParts, Took, sources_of
@@ -91,6 +89,7 @@ class Gate:
     consumers: dict[str, Consumer] = field(init=False)
     pumps: dict[CountryCode, Pump] = field(init=False)
     redecider: Redecider = field(init=False)
+    replays: Replays = field(init=False)
     upkeep: Upkeep = field(init=False)
     timekeeper: Timekeeper = field(init=False)
     lateness: Lateness = field(init=False)
@@ -187,7 +186,7 @@ class Gate:
     def tick(self) -> None:
         """Do what is due by the clock; every second while something is written, else when something is due."""
         moved, steady_ms = self.follower.moved.is_set(), self.clock.steady_ms()
-        self._replays()
+        self.replays.turn()
         self.metrics.keep()
         if self.rest.allows(moved=moved):
             return
@@ -245,6 +244,8 @@ class Gate:
         }
         self.pumps = {country: self._pump(country) for country in countries}
         self.redecider = Redecider(self.core, sources)
+        accounts = settings.profile is Profile.PRODUCTION
+        self.replays = Replays(settings.home, self.redecider, self.clock, accounts)
         self.upkeep = Upkeep(
             self.core,
             sources[f"{settings.country}.outbox"],
@@ -354,32 +355,6 @@ class Gate:
             self.meters.store(connection, self.clock.now_ms())
         self.meters.damaged(len(self.home.store.damaged) + len(self.home.audit_keys.damaged))
         self.metrics.clock(self.clock.standing())
-
-    def _replays(self) -> None:
-        for file in replay.waiting(self.settings.home):
-            kept = True
-            with alone(file, lambda _, error: _log.error("a replay was not possible: %s", error)):
-                kept = self._replay(file)
-            if not kept:
-                _log.error("a replay waits: %s cannot be written", replay.JOURNAL)
-            elif not replay.done(file):
-                _log.error("the order in %s cannot be taken away: its folder belongs to another user", file.name)
-
-    def _replay(self, file: Path) -> bool:
-        """Carry out the order of two persons; return False where the journal cannot be written: then it waits."""
-        order = replay.read_order(file)
-        replay.check(order, accounts=self.settings.profile is Profile.PRODUCTION)
-        home = self.settings.home
-        try:
-            replay.note(home, order, replay.BEGUN, self.clock.now_ms())
-        except StoreError:
-            return False
-        self.redecider.replay(
-            bytes.fromhex(order.request.decision),
-            order,
-            lambda outcome, statement: replay.note(home, order, str(outcome), self.clock.now_ms(), statement),
-        )
-        return True
 
     def _start_threads(self) -> None:
         for country, pump in self.pumps.items():

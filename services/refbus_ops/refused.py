@@ -166,12 +166,14 @@ def replays(
     policy = None if policy_file is None else read_policy(read_limited(policy_file, MOST_POLICY_BYTES))
     shards = None if policy is None or place is None else _Shards(place, policy)
     errors: list[RefbusError] = []  # an order that could not be looked up is shown without a word about the log
-    for done in list(orders.done_before(operator.gate_home()))[-last:]:
+    home = operator.gate_home()
+    waiting = {file.name for file in orders.waiting(home)}  # one that is not carried out yet is in no log
+    for done in list(orders.done_before(home))[-last:]:
         request, proof, in_log = done.order.request, None, None
         with alone(done, lambda _, error: errors.append(error)):
             if shards is not None and done.statement:
                 proof = _proof(shards, done, operator.clock())
-                in_log = True if proof else None if done.outcome == orders.BEGUN else False
+                in_log = True if proof else False if done.is_settled and request.decision not in waiting else None
         if proof is not None and out is not None:
             write_whole(out / f"{request.decision}.tlog-proof", proof)
         if as_json:

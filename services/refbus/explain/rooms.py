@@ -95,6 +95,9 @@ MEMORY: dict[str, Room] = {
     "refbus_gate/deliver/lanes.py:Lanes": _LANES,
     "refbus_gate/deliver/lanes.py:_Lane": _LANES,
     "refbus_gate/meters.py:Meters": _CODE,
+    "refbus_gate/clock/replays.py:Replays": Room(
+        _SETUP, "orders of two persons that wait in a folder", "with the file"
+    ),
     "refbus_gate/deliver/profile_relay.py:ProfileRelay": Room(
         "the newest profile of each organisation of all countries",
         "`profile_relay.MOST` organisations, 16 KiB each",

@@ -144,14 +144,20 @@ def read_order(file: Path) -> Order:
 class Done:
     """An order that was begun: what became of the record, when (UTC ms), and the statement for the audit log.
 
-    BEGUN in the place of an outcome: the gate ended in the middle, or the order was not possible. With a statement the
-    audit log says which.
+    BEGUN in the place of an outcome: the gate ended in the middle, or the order was not possible. `again`: it was begun
+    again after this outcome was kept, so what was stated may not have been written. The audit log says which.
     """
 
     order: Order
     outcome: str
     at_ms: int
     statement: bytes
+    again: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether an outcome was kept last."""
+        return self.outcome != BEGUN and not self.again
 
 
 def done_before(home: Path) -> Iterator[Done]:
@@ -167,11 +173,18 @@ def done_before(home: Path) -> Iterator[Done]:
             values = read_json(line.decode())
             order = Order(_request(values["request"], values["request"]["decision"]), _person(values["approved"]))
             stated = bytes.fromhex(values.get("statement", ""))
-            now, before = Done(order, str(values["outcome"]), int(values["at_ms"]), stated), found.get(order)
-            if before is not None and before.statement and not stated:  # begun again: the log may have what was stated
-                now = replace(before, outcome=now.outcome)
-            found[order] = now
+            now = Done(order, str(values["outcome"]), int(values["at_ms"]), stated)
+            found[order] = _after(found.get(order), now)
     yield from found.values()
+
+
+def _after(before: Done | None, now: Done) -> Done:
+    """Return what is known of an order after one more line: no later one hides an outcome, nor what was stated."""
+    if before is None or before.outcome == BEGUN:
+        return now
+    if now.outcome == BEGUN:
+        return replace(before, again=True)
+    return now if now.statement or not before.statement else replace(before, outcome=now.outcome, again=True)
 
 
 def note(home: Path, order: Order, outcome: str, at_ms: int, statement: bytes = b"") -> None:

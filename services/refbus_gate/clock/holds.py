@@ -23,7 +23,7 @@ from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, St
 from refbus.node.replay import Order
 from refbus.node.store.holds import postpone, read_due, read_held_record, unheld
 from refbus.node.store.reads import read_kept, read_record_at, read_records
-from refbus.node.store.rows import RecordRow, Waits
+from refbus.node.store.rows import Kept, RecordRow, Waits
 from refbus_gate.decide.batch import GateCore, Source, verdict_of
 from refbus_gate.decide.effects import Decider
 from refbus_gate.decide.receipts import Again
@@ -83,10 +83,7 @@ class Redecider:
         would have nothing left to prove the order with. Raises RuleError CASE_UNKNOWN for a decision that is not in
         force or whose record is not kept; what `note` raises.
         """
-        store = self.core.parts.store
-        with store.database.reading() as connection:
-            before = read_records(connection, store, "decision_id", [decision_id]).get(decision_id)
-            kept = None if before is None else read_kept(connection, store, before.topic, before.offset)
+        before, kept = self._stopped(decision_id)
         if before is None or kept is None:
             raise RuleError(Code.CASE_UNKNOWN, "no stopped record has this decision id")
 
@@ -99,6 +96,16 @@ class Redecider:
             raise StoreError(Code.INTERNAL_ERROR, "a replay without a verdict")
         _log.warning("a record was decided again by an operator: %s", verdict.outcome)
         return verdict
+
+    def is_stopped(self, decision_id: bytes) -> bool:
+        """Whether a decision is in force that stopped a record which is still kept."""
+        return self._stopped(decision_id)[1] is not None
+
+    def _stopped(self, decision_id: bytes) -> tuple[RecordRow | None, Kept | None]:
+        store = self.core.parts.store
+        with store.database.reading() as connection:
+            before = read_records(connection, store, "decision_id", [decision_id]).get(decision_id)
+            return before, None if before is None else read_kept(connection, store, before.topic, before.offset)
 
     def _decide(self, row: Waits) -> bool:
         """Decide one waiting event; False when it still waits."""

@@ -83,14 +83,24 @@ def test_an_order_without_a_statement_is_not_looked_up(home: Path) -> None:
 
 
 def test_an_order_whose_end_was_not_kept_is_not_known(home: Path) -> None:
-    """It is shown as begun; once begun again, the log may have what was stated before, and else says nothing of it."""
+    """It is shown as begun; one begun again keeps its outcome, and a log without what was stated accuses nobody."""
     replay.note(home, order_of("ab" * 16), replay.BEGUN, NOW_MS)
     for name in DECISIONS:
         replay.note(home, order_of(name), replay.BEGUN, NOW_MS + 1)
     place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
     found, told = show(home, place, now_ms=NOW_MS)
     assert (found, told.exit_code) == ([True, None, None], 0)
-    assert [json.loads(line)["outcome"] for line in told.output.splitlines()] == [replay.BEGUN] * 3
+    shown = [json.loads(line)["outcome"] for line in told.output.splitlines()]
+    assert shown == ["FORWARDED", "FORWARDED", replay.BEGUN]
+
+
+def test_an_order_that_still_waits_is_not_missed_in_the_log(home: Path) -> None:
+    """Its outcome was kept, and the gate has not taken it away: it may not have been written yet."""
+    wanted = order_of(DECISIONS[1])
+    place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
+    assert show(home, place, now_ms=NOW_MS)[0] == [True, False]
+    replay.approve(home, wanted.request, wanted.approved, accounts=False)
+    assert show(home, place, now_ms=NOW_MS)[0] == [True, None]
 
 
 def test_a_log_that_cannot_be_read_accuses_nobody(home: Path) -> None:
