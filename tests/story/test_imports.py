@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from refbus.errors import Code
-from refbus_gateway.actions import imports
+from refbus_gateway.actions import erasure, imports
+from refbus_gateway.cases import casework
+from refbus_gateway.exchange.facts import as_content
+from refbus_gateway.forms.case_routing import FORMAT
 from support.ceremonies import AGENCY, SHELTER
 from support.commands import Commands, file
 from support.desks import desk_of
@@ -73,6 +77,74 @@ def test_whoever_was_kept_after_the_report_is_not_kept_again(world: World) -> No
     )
     assert [len(imports.keep(desk, actor, seen).kept) for seen in (first, second)] == [1, 0]
     own.close()
+
+
+PRIMERO = {"case_id_display": "00a1", "name_first": "Fictional"}
+ADULTS = {**SERVICES, "recipient": {"organisation": SHELTER}, "person": {"is_minor": False}}
+ADULTS["adult_judgement"] = {"reason": "Fictional: papers were seen", "judged_by_role": "SOCIAL_WORKER"}
+CHILD = {"about": "age = 14; registration_date = 2026-06-01", "is_minor": True}
+ADULT = {"about": "age = 36", "prs_Birthdate": "1990-04-03", "is_minor": False, "judged": True}
+OPEN = {"about": "age = 12", "prs_Birthdate": "2008", "is_minor": False, "judged": True}
+
+
+def kept_before(told: dict[str, Any]) -> bytes:
+    """Return the case file that an earlier program made: the age in the note, and a child for certain told as one."""
+    known = {name: value for name, value in ADULTS.items() if name not in {"person", "adult_judgement"}}
+    person = {name: value for name, value in told.items() if name not in {"about", "judged"}}
+    case = {"format": FORMAT, **known, "file_number": "00a1", "reference": "00a1", "about": told["about"]}
+    case |= {"adult_judgement": ADULTS["adult_judgement"]} if told.get("judged") else {}
+    return as_content({**case, "person": {"prs_FirstName": "Fictional", **person}})
+
+
+@pytest.mark.parametrize("erased", [True, False], ids=["erased", "kept"])
+@pytest.mark.parametrize(
+    ("facts", "before"),
+    [
+        ({"age": 14, "registration_date": "2026-06-01"}, CHILD),
+        ({"date_of_birth": "1990-04-03", "age": 36}, ADULT),
+        ({"date_of_birth": "2008", "age": 12}, OPEN),
+    ],
+    ids=["a child", "an adult", "an open birth date"],
+)
+def test_whoever_an_earlier_program_kept_is_found(
+    world: World, facts: dict[str, Any], before: dict[str, Any], erased: bool
+) -> None:
+    """The same file after an update keeps nobody twice, and brings back nobody who was erased."""
+    own = world.gateway(AGENCY)
+    desk, actor = desk_of(world, own)
+    with own.store.write() as tx:
+        case = casework.add_case(own, tx, kept_before(before))
+        if not erased:  # the worker changed the number there, so that only the name of the case can find it
+            changed = json.loads(kept_before(before)) | {"file_number": "changed"}
+            casework.update_case(own, tx, case, as_content(changed))
+    if erased:
+        erasure.erase(desk, actor, case.id)
+    (told,) = (seen := imports.preview(desk, actor, primero(facts), answers=ADULTS)).report.persons
+    assert told.known_as == (None if erased else case.id)
+    assert [each.code for each in told.problems] == ([Code.KEY_DESTROYED] if erased else [])
+    assert imports.keep(desk, actor, seen).kept == ()
+    own.close()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"date_of_birth": "1990-04-03", "age": 36}, {"age": 14}, {"age": 30, "registration_date": "2026"}]
+)
+def test_whoever_was_erased_does_not_come_back_on_another_day(world: World, facts: dict[str, Any]) -> None:
+    """Whether or not the day of import was in the case."""
+    own = world.gateway(AGENCY)
+    desk, actor = desk_of(world, own)
+    (case,) = imports.keep(desk, actor, imports.preview(desk, actor, primero(facts), answers=ADULTS)).kept
+    erasure.erase(desk, actor, case)
+    for hours in (0, 50):
+        world.clock.move(hours=hours)
+        seen = imports.preview(desk, actor, primero(facts), answers=ADULTS)
+        assert [each.code for each in seen.report.persons[0].problems] == [Code.KEY_DESTROYED]
+    own.close()
+
+
+def primero(facts: dict[str, Any]) -> bytes:
+    """Return a file of Primero with one person."""
+    return json.dumps({"data": [PRIMERO | facts]}).encode()
 
 
 def test_a_consent_there_permits_nothing_here(refbus: Commands, tmp_path: Path) -> None:

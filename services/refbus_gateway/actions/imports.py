@@ -13,7 +13,8 @@ from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.cases import casework
 from refbus_gateway.exchange import records, tables, translation
-from refbus_gateway.exchange.translation import Draft, Refused, Taken
+from refbus_gateway.exchange.facts import Refused
+from refbus_gateway.exchange.translation import Draft, Taken
 from refbus_gateway.forms.problems import Problem
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases
@@ -60,11 +61,14 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A report, and the case files that it tells of, which are not kept yet. `names`: what names the case of each."""
+    """A report, and the case files that it tells of, which are not kept yet. `names`: what names the case of each.
+
+    The first is for now, the others from before.
+    """
 
     report: ImportReport
     files: tuple[bytes, ...]
-    names: tuple[bytes, ...]
+    names: tuple[tuple[bytes, ...], ...]
 
 
 def preview(
@@ -107,7 +111,7 @@ def preview(
         for one, (at, problems) in zip(drafts, known, strict=True)
     ]
     report = ImportReport(source.format.name, source.format.title, source.lost, tuple(persons))
-    return Preview(report, tuple(each.content for each in drafts), tuple(each.identity for each in drafts))
+    return Preview(report, tuple(each.content for each in drafts), tuple(each.names for each in drafts))
 
 
 def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
@@ -122,8 +126,8 @@ def keep(desk: Desk, actor: Actor, seen: Preview) -> ImportReport:
             replace(one, known_as=numbers.get(one.file_number or "")) if one.fit else one for one in seen.report.persons
         ]
         every = zip(persons, seen.files, seen.names, strict=True)
-        fit = [(file, name) for person, file, name in every if person.fit]
-        kept = [casework.add_case(desk.gateway, tx, file, named=name).id for file, name in fit]
+        fit = [(file, names) for person, file, names in every if person.fit]
+        kept = [casework.add_case(desk.gateway, tx, file, named=names).id for file, names in fit]
     return replace(seen.report, persons=tuple(persons), kept=tuple(kept))
 
 
@@ -162,7 +166,7 @@ def _twice(one: Draft, drafts: list[Draft]) -> Iterator[Problem]:
 
 def _same(tx: Transaction, one: Draft) -> tuple[int | None, tuple[Problem, ...]]:
     try:
-        case = casework.find_case(tx, one.identity)
+        case = casework.find_case(tx, *one.names)
     except RuleError as error:
         return None, (Problem("", Code(error.code), placed(error.code, error.detail)),)
     return None if case is None else case.id, ()

@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,17 +38,18 @@ class Sent:
     again: bool
 
 
-def add_case(gateway: Gateway, tx: Transaction, content: bytes, *, named: bytes | None = None) -> Case:
+def add_case(gateway: Gateway, tx: Transaction, content: bytes, *, named: Sequence[bytes] = ()) -> Case:
     """Keep a case file as a case; the same file again is the same case. Raises CaseInvalidError, TOO_LARGE.
 
-    `named`: what is the same each time in place of the file.
+    `named`: what names the case in place of the file, and behind it what may have named it before.
     """
-    known = find_case(tx, named or content)
+    names = named or (content,)
+    known = find_case(tx, *names)
     if known is not None:
         return known
     judged(gateway, content)
     body = {"file": base64.b64encode(content).decode(), "denied_recipients": []}
-    return cases.create(tx, _name(named or content), body, own=True, now_ms=gateway.now_ms())
+    return cases.create(tx, _name(names[0]), body, own=True, now_ms=gateway.now_ms())
 
 
 def judged(gateway: Gateway, content: bytes) -> CaseFile:
@@ -57,9 +58,12 @@ def judged(gateway: Gateway, content: bytes) -> CaseFile:
     return parse_case(content, now_ms=gateway.now_ms(), desk=rules, country=gateway.country)
 
 
-def find_case(tx: Transaction, content: bytes) -> Case | None:
-    """Return the case that was made of exactly this file, which was judged then. Raises RuleError for an erased one."""
-    known = cases.find(tx, _name(content))
+def find_case(tx: Transaction, *contents: bytes) -> Case | None:
+    """Return the case that was made of exactly this file, which was judged then. Raises RuleError for an erased one.
+
+    `contents`: the file, or each name that it may have been kept under.
+    """
+    known = cases.find(tx, *(_name(each) for each in contents))
     if known is not None:
         known.require_live()
     return known

@@ -85,10 +85,12 @@ def create(tx: Transaction, name: bytes, body: Mapping[str, Any], *, own: bool, 
     return Case(row_id, own, now_ms, None, key)
 
 
-def find(tx: Transaction, name: bytes) -> Case | None:
-    """Return the case that was created under `name`."""
-    row = tx.connection.execute(select(cases).where(cases.c.case_hash == tx.vault.hash("case", name))).first()
-    return None if row is None else _case(tx, row)
+def find(tx: Transaction, *names: bytes) -> Case | None:
+    """Return the case that was created under one of these few names; one that lives before one that was erased."""
+    hashes = [tx.vault.hash("case", name) for name in names]
+    rows = tx.connection.execute(select(cases).where(cases.c.case_hash.in_(hashes)).order_by(cases.c.id)).all()
+    found = sorted(rows, key=lambda row: row.wrapped_key is None or row.erasing_ms is not None)
+    return _case(tx, found[0]) if found else None
 
 
 def get(tx: Transaction, case_id: int) -> Case:
