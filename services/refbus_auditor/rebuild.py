@@ -74,7 +74,8 @@ _ONLY_END = "{}: log/ of this home does not have the newest checkpoint, so more 
 class Request:
     """What a store is rebuilt from. `places`: prefixes of logs beside the home's own; `proofs`: those on the bus.
 
-    `end`: the newest log ends. `now_ms`: the time that counts, UTC.
+    `end`: the newest log ends, and each before it of which something is lost, or may be. `now_ms`: the time that
+    counts, UTC.
     """
 
     country: CountryCode
@@ -191,10 +192,11 @@ def _bring_forward(connection: Connection, folder: Path, request: Request, *, al
     told, later = list[str](), list[NewEntry]()
     for known in logs:
         last = known is logs[-1]
-        found = _log(connection, known, stored.get(known.origin), places, ends=request.end and last)
+        proven = alone and here[known.origin] == _newest_of(known) and policy.quorum != NONE
+        log = stored.get(known.origin)
+        found = _log(connection, known, log, places, ends=request.end, only_lost=proven and not last, last=last)
         if found is None:
             continue
-        proven = alone and here[known.origin] == _newest_of(known) and policy.quorum != NONE
         settled = proven or (request.end if last else found.ends)
         if not settled:
             raise SetupError(Code.LOG_ROLLED_BACK, _ONLY_END.format(known.origin))
@@ -224,18 +226,26 @@ def _tell_stored(known: Known, stored: Shard | None) -> None:
 
 
 def _log(
-    connection: Connection, known: Known, stored: Shard | None, places: Sequence[LogSource], *, ends: bool
+    connection: Connection,
+    known: Known,
+    stored: Shard | None,
+    places: Sequence[LogSource],
+    *,
+    ends: bool,
+    only_lost: bool,
+    last: bool,
 ) -> _Log | None:
     """Return how far a log comes back, None when its store has all that is known.
 
     Raises UncheckableError LOG_INCOMPLETE, UntrustedError LOG_DAMAGED, LOG_FORKED; with `ends` what is not found is
-    left out instead. A log whose end was signed comes back as that says.
+    left out instead, and with `only_lost` the log ends in this case alone. One before the `last` whose store has all
+    that is known is left as it is. A log whose end was signed comes back as that says.
     """
     end, heads = known.end, known.heads
     newest = heads[0] if end is None else end.newest
     if stored is not None and stored.standing is Standing.ENDED:
         return None
-    if stored is not None and end is None and not ends and newest.size <= stored.signed.size:
+    if stored is not None and end is None and not (ends and last) and newest.size <= stored.signed.size:
         return None
     left = [] if stored is None else ledger.leaves(connection, known.origin, 0, stored.head.size)
     pieces = Pieces(known, left, places)
@@ -247,7 +257,7 @@ def _log(
     same = next((at for at, pair in enumerate(zip(left, leaves, strict=False)) if pair[0] != pair[1]), None)
     if stored is not None and same is not None and same < stored.signed.size:
         raise UntrustedError(Code.LOG_FORKED, f"{known.origin}: the store has other entries than were signed")
-    ended = ends or end is not None
+    ended = end is not None or (ends and not (only_lost and target == newest))
     kept = len(left) if same is None else same  # what differs behind that was never signed: no other history
     kept = min(kept, target.size) if ended else kept
     return _Log(known, stored, target, newest, kept, [*leaves, *left[target.size : kept]], ended)

@@ -23,13 +23,15 @@ from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
 from refbus.core.vocabulary import member
 from refbus.each import alone, each
-from refbus.errors import Code, RefbusError, SetupError, TransportError, UncheckableError
+from refbus.errors import Code, MalformedError, RefbusError, SetupError, TransportError, UncheckableError
 from refbus.explain import explanation
 from refbus.files import read_limited, write_whole
 from refbus.node import replay as orders
 from refbus.node.replay import Person, Request, asked
 from refbus.output import put_json, say
 from refbus.tlog.end import FILE as END
+from refbus.tlog.end import LogEnd
+from refbus.tlog.note import Note
 from refbus.tlog.shards import shard_at, shards_from
 from refbus.trust.member.audit_keys import SHARDS_LISTED
 from refbus.verify import MOST_POLICY_BYTES, Policy, read_policy
@@ -203,6 +205,15 @@ class _Shards:
         """Whether a file of a shard is there."""
         return source_of(self._place).fetch(f"{shard}/{file}") is not None
 
+    def has_lost(self, shard: str) -> bool:
+        """Whether a shard ended and says that it lost entries, or in words that cannot be read."""
+        end = source_of(self._place).fetch(f"{shard}/{END}")
+        try:
+            found = None if end is None else LogEnd.parse(Note.parse(end).text)
+        except MalformedError:
+            return True
+        return found is not None and found.head != found.newest
+
     def _open(self, shard: str) -> LogLookup:
         return LogLookup(source_of(f"{self._place}/{shard}"), self._policy)
 
@@ -211,8 +222,9 @@ def _proof(shards: _Shards, done: orders.Done, now_ms: int) -> bytes | None:
     """Return the proof file of an order, None when the log does not show its entry.
 
     It is in the half-year of the order or, logged late or behind an early end, in a later one. One that is not there is
-    passed over when it has not begun by the calendar and the one before it has not ended early. Raises as `LogLookup`
-    does when another one cannot be read: nothing is said of the order then.
+    passed over when it has not begun by the calendar and the first has not ended early. Raises as `LogLookup` does when
+    another one cannot be read, UncheckableError LOG_NOT_PUBLISHED when one has lost entries: nothing is said of the
+    order then.
     """
     statement, errors = Statement.parse(done.statement), list[RefbusError]()
     first, second, *later = shards_from(done.at_ms, SHARDS_LISTED)
@@ -225,7 +237,8 @@ def _proof(shards: _Shards, done: orders.Done, now_ms: int) -> bytes | None:
             index = lookup.find(statement.leaf)
             if index is not None:
                 return with_statement(lookup.proof(statement.leaf, index).encode(), statement)
-    if not errors and shards.has(first, END) and not any(map(shards.has, (second, *later))):
+    ended = shards.has(first, END) and not any(map(shards.has, (second, *later)))
+    if not errors and (ended or any(map(shards.has_lost, (first, second, *later)))):
         raise UncheckableError(Code.LOG_NOT_PUBLISHED, second)
     if errors:
         raise errors[0]

@@ -13,7 +13,7 @@ from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.note import Note
 from refbus.tlog.witness import origin_hash
 from refbus_auditor.known import keep_newer
-from refbus_auditor.ledger import PUBLISHED_WRITER
+from refbus_auditor.ledger import PUBLISHED_WRITER, Standing
 from support.auditors import Auditors
 from support.directories import gate
 from support.disasters import COUNT, Disaster, records
@@ -177,3 +177,56 @@ def test_a_log_that_the_calendar_has_begun_is_passed_over(lost: Disaster) -> Non
         witnessed = lost.world.nodes[other].core.witness.newest(origin_hash(begun))
         assert witnessed is not None
         assert Checkpoint.parse(Note.parse(witnessed).text) == before
+
+
+def two_logs(lost: Disaster) -> Path:
+    """Let a second half-year begin; return a copy of both logs."""
+    lost.world.now_ms += 120 * DAY_MS
+    lost.world.log(5)
+    lost.world.settle(12)
+    assert shards(lost) == ["2026b", "2027a"]
+    return shutil.copytree(lost.node.home.log_folder, lost.folder / "both")
+
+
+def standings(lost: Disaster) -> list[tuple[str, int, Standing]]:
+    """Return what is signed of each log, and how it stands."""
+    return [(log.origin[-5:], log.signed.size, log.standing) for log in lost.node.core.shards()]
+
+
+def test_two_logs_that_are_lost_wholly_both_end(lost: Disaster) -> None:
+    """Of neither it is known what was signed last: the one before the newest is no reason to refuse the order."""
+    both = two_logs(lost)
+    lost.lose_store()
+    lost.lose_log()
+    lost.refuses(Code.LOG_ROLLED_BACK, both)
+    lost.rebuild(both, end=True)
+    lost.start()
+    lost.world.log(2)
+    lost.world.settle(12)
+    ended = [("2026b", COUNT, Standing.ENDED), ("2027a", 5, Standing.ENDED)]
+    assert standings(lost) == [*ended, ("2027b", 2, Standing.GROWS)]
+    assert (lost.node.home.log_folder / "2026b" / "end").is_file()
+    lost.require_one_history()
+    lost.node.restart()
+    lost.require_one_history()
+    lost.lose_store()
+    lost.rebuild()
+    lost.start()
+    assert standings(lost) == [*ended, ("2027b", 2, Standing.GROWS)]
+
+
+@pytest.mark.parametrize("lacks", [True, False], ids=["a bundle", "nothing"])
+def test_an_older_log_ends_only_where_something_is_lost(lost: Disaster, lacks: bool) -> None:
+    """With a bundle that nobody has it ends and says what is lost, by order alone; a whole one goes on as it was."""
+    two_logs(lost)
+    lost.lose_store()
+    if lacks:
+        (lost.node.folder / "log" / "2026b" / "tile/entries/000").unlink()
+        lost.refuses(Code.LOG_INCOMPLETE)
+    told = lost.rebuild(end=True)
+    assert any(f" {COUNT} entries that it signed are lost." in line for line in told) is lacks
+    lost.start()
+    older = ("2026b", 0, Standing.ENDED) if lacks else ("2026b", COUNT, Standing.REBUILT)
+    assert standings(lost)[:2] == [older, ("2027a", 5, Standing.ENDED)]
+    assert standings(lost)[2][0] == "2027b"
+    lost.require_one_history()

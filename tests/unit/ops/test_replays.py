@@ -15,6 +15,8 @@ from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.node import replay
 from refbus.node.replay import Order, Person, Request
 from refbus.settings import OpsSettings, from_environment
+from refbus.tlog.end import LogEnd, sign_end
+from refbus.tlog.proofs import Head
 from refbus.tlog.shards import next_shard, shard_at
 from refbus_ops.context import Operator
 from refbus_ops.refused import replays
@@ -140,3 +142,12 @@ def test_a_half_year_to_come_that_cannot_be_checked_accuses_nobody(home: Path) -
     write_shard(place, NEXT, [STATEMENTS[1].leaf])
     found, told = show(home, place, f"log {KEYS[OWN].verifier.vkey}", now_ms=NOW_MS)
     assert (found, told.exit_code) == ([True, None], 1)
+
+
+@pytest.mark.parametrize(("signed", "expected"), [(4, False), (9, None)], ids=["whole", "with a loss"])
+def test_a_log_that_lost_entries_accuses_nobody(home: Path, signed: int, expected: bool | None) -> None:
+    """Its end says how many it had signed: what is missing in it may have been there."""
+    place = write_shard(write_shard(home / "log", OWN, [STATEMENTS[0].leaf]), NEXT, [])
+    end = LogEnd(KEYS[OWN].verifier.name, Head(4, bytes(32)), Head(signed, bytes(32)))
+    (place / OWN / "end").write_bytes(sign_end(end, KEYS[OWN]).encode())
+    assert show(home, place, now_ms=NOW_MS)[0] == [True, expected]
