@@ -115,9 +115,10 @@ def say(gateway: Gateway, tx: Transaction, referral: Referral, event_type: Event
     if event_type is EventType.RISK_ASSESSED:
         fields["assessment_sha256"] = returns.risk_text_sha256(fields)
     returns.require_safe(gateway, tx, referral, event_type, fields)
+    told = age_check.of_known_adult(gateway, tx, cases.get(tx, referral.case_id), fields)
     terms = terms_of(tx, referral)
     terms = Terms(PURPOSE_OF.get(event_type, terms.purpose), terms.priority, fields.get("expected_ms"))
-    return envelopes.send(gateway, tx, referral, Draft(event_type, fields, terms))
+    return envelopes.send(gateway, tx, referral, Draft(event_type, told, terms))
 
 
 def co_sign(gateway: Gateway, tx: Transaction, number: int) -> Event:

@@ -13,6 +13,8 @@ from refbus.wire.fields import FieldSpec, walk
 from refbus_gateway.forms.problems import Problem, Problems
 
 LAST_YEAR: Final = 2200
+STATED: Final = ("stated_age", "stated_age_to", "stated_age_on", "stated_age_estimated")
+"""The fields of a person that together are a stated age."""
 
 
 def facts_of(fields: Mapping[str, Any]) -> AgeFacts:

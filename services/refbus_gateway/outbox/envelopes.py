@@ -88,7 +88,7 @@ def send(gateway: Gateway, tx: Transaction, referral: Referral, draft: Draft) ->
     """
     now_ms = gateway.now_ms()
     block, encoded = _drafted(gateway, tx, referral, draft, now_ms)
-    block = _permitted(gateway, tx, referral, block, now_ms)
+    block = _permitted(gateway, tx, referral, block, now_ms, told=draft.fields)
     event = referrals.add_event(tx, referral, block, encoded, status=EventStatus.QUEUED, now_ms=now_ms)
     disclosures.note(tx, cases.get(tx, referral.case_id), event)
     _queue(gateway, tx, block, encoded, event, now_ms=now_ms)
@@ -266,8 +266,19 @@ def _require_live(tx: Transaction, referral: Referral, event_type: EventType) ->
         cases.get(tx, referral.case_id).require_live()
 
 
-def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: RoutingBlock, now_ms: int) -> RoutingBlock:
-    """Return the block with the keys of today and, where consent is needed, the record that permits it."""
+def _permitted(
+    gateway: Gateway,
+    tx: Transaction,
+    referral: Referral,
+    block: RoutingBlock,
+    now_ms: int,
+    *,
+    told: Mapping[str, Any] | None = None,
+) -> RoutingBlock:
+    """Return the block with the keys of today and, where consent is needed, the record that permits it.
+
+    `told`: the fields of an event that is sealed for the first time.
+    """
     case = cases.get(tx, referral.case_id)
     confirmation.require(tx, case, block, gateway.local_time)
     view = _view(gateway, block.event_type)
@@ -281,9 +292,10 @@ def _permitted(gateway: Gateway, tx: Transaction, referral: Referral, block: Rou
         _require_residency(gateway, block, view)
         return block
     permit = permission.require_permit(gateway, tx, case, block)
-    age_check.require_same_age(gateway, tx, case, permit.record)
+    block = dataclasses.replace(block, consent_record=permit.record)
+    age_check.require_same_age(gateway, tx, case, block, told)
     _require_residency(gateway, block, view)
-    return dataclasses.replace(block, consent_record=permit.record)
+    return block
 
 
 def _require_residency(gateway: Gateway, block: RoutingBlock, view: Directory) -> None:

@@ -15,12 +15,13 @@ from typing import Any, Final
 from refbus.core.consent.age import Age, AgeFacts, AgeGroup, AgeRules, age_of, record_problems, rules_of
 from refbus.core.consent.record import ConsentRecord, ConsentState, GrantorKind
 from refbus.core.directory import Directory
+from refbus.core.facts import BIRTH
 from refbus.core.message import RoutingBlock
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, ConsentError
 from refbus.said import placed, said
 from refbus.wire.consent import decode_signed
-from refbus_gateway.forms.ages import facts_of
+from refbus_gateway.forms.ages import STATED, facts_of
 from refbus_gateway.forms.casefile import case_fields
 from refbus_gateway.forms.dates import as_forms_have_it
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
@@ -32,6 +33,7 @@ from refbus_gateway.store.session import Transaction
 _LEAP_YEAR_MS: Final = 366 * DAY_MS
 MOST_OF_COURSES: Final = 200
 _WHO_SPEAKS: Final = said("the case is not that of an adult: who may speak for the child?")
+_LEAVE_OUT: Final = said("the case is that of an adult: leave it out, or correct the case")
 _WHY_ADULT: Final = said("the case gives no birth date: write it, or adult_judgement with why the person is an adult")
 
 
@@ -80,9 +82,7 @@ def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None
     if not age.child:
         if said_ms is None:
             return None
-        return Problem(
-            "majority_on", Code.AGE_CONTRADICTS, said("the case is that of an adult: leave it out, or correct the case")
-        )
+        return Problem("majority_on", Code.AGE_CONTRADICTS, _LEAVE_OUT)
     unknown = age.group is AgeGroup.UNKNOWN
     if record.grantor.kind is GrantorKind.SELF:
         code = Code.AGE_UNKNOWN if unknown else Code.AGE_CONTRADICTS
@@ -107,15 +107,21 @@ def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None
     )
 
 
-def require_same_age(gateway: Gateway, tx: Transaction, case: Case, signed: bytes) -> None:
-    """Demand that the consent which is about to travel speaks of the age that an own case tells now.
+def require_same_age(
+    gateway: Gateway, tx: Transaction, case: Case, block: RoutingBlock, told: Mapping[str, Any] | None
+) -> None:
+    """Demand that the consent of an event that is about to travel speaks of the age that an own case tells now.
 
+    And of the age that the event tells itself (`told`, its fields): what the recipient would refuse does not leave.
     Raises ConsentError AGE_CONTRADICTS, AGE_UNKNOWN.
     """
-    if case.own:
-        record = decode_signed(signed).record
+    facts = _case_facts(tx, case) if case.own else None
+    if facts is not None and block.consent_record is not None:
+        record = decode_signed(block.consent_record).record
         at_ms = max(gateway.now_ms(), record.event_time_ms)
-        _refuse(set(record_problems(_case_facts(tx, case), record, rules_here(gateway), at_ms)))
+        _refuse(set(record_problems(facts, record, rules_here(gateway), at_ms)))
+    if told is not None and facts_of(told) != facts:
+        require_true_age(block, told, gateway.view())
 
 
 def require_true_age(block: RoutingBlock, payload: Mapping[str, Any], directory: Directory) -> None:
@@ -131,6 +137,23 @@ def require_true_age(block: RoutingBlock, payload: Mapping[str, Any], directory:
     clash = age_of(facts, rules, block.occurred_at_ms).contradictions
     found = set(record_problems(facts, record, rules, block.occurred_at_ms))
     _refuse(found | ({Code.AGE_CONTRADICTS} if clash else set()))
+
+
+def of_known_adult(gateway: Gateway, tx: Transaction, case: Case, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an event says of an adult, without a stated age that leaves it open whether it is one.
+
+    The case knows it by another fact, for which the event may have no field; its recipient could not rely on the age
+    and would set the event aside. Raises CaseInvalidError AGE_UNKNOWN for a part of a birth date that leaves it open.
+    """
+    person, rules, now_ms = fields.get("person"), rules_here(gateway), gateway.now_ms()
+    if not case.own or not person or doubt_of(fields, rules, now_ms) is not Code.AGE_UNKNOWN:
+        return fields
+    if age_in_case(gateway, tx, case).child:
+        return fields
+    told = {**fields, "person": {name: each for name, each in person.items() if name not in STATED}}
+    if person.get("prs_Birthdate") is not None and doubt_of(told, rules, now_ms) is not None:
+        raise CaseInvalidError([Problem(BIRTH, Code.AGE_UNKNOWN, _LEAVE_OUT)])
+    return told
 
 
 def doubt_of(fields: Mapping[str, Any], rules: AgeRules, at_ms: int) -> Code | None:
