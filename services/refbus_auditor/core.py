@@ -88,7 +88,7 @@ class AuditorCore:
             counted=self.hearers.counted,
             aside=self.home.keep_unread,
         )
-        self.publisher = Publisher(database, files, key_of)
+        self.publisher = Publisher(database, files, key_of, home.evidence)
         self.witness = Witness(
             self.country,
             database,

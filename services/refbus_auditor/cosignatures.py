@@ -93,8 +93,9 @@ class Cosigning:
         """Whether as many witnesses as must cosign have done so, since this start, with what was signed last.
 
         Before that nothing new is signed: on an old copy of the store it would be a second history. Nothing is lost by
-        waiting, since without these witnesses there is no quorum either. A log that was rebuilt needs every witness:
-        the one that is silent may be the only one that knows what is lost. Raises UncheckableError as `policy` does.
+        waiting, since without these witnesses there is no quorum either. A log that was rebuilt or restored needs every
+        witness: the one that is silent may be the only one that knows what is lost. Raises UncheckableError as `policy`
+        does.
         """
         with self._turn:
             return self._is_confirmed(log)
@@ -170,7 +171,8 @@ class Cosigning:
 
     def _is_due(self, log: Shard, *, grows: bool) -> bool:
         unsigned = log.head.size > log.signed.size
-        if (grows or unsigned) and not self._is_confirmed(log):
+        rebuilt = log.standing is Standing.REBUILT and self.policy().quorum != NONE
+        if (grows or unsigned or rebuilt) and not self._is_confirmed(log):
             return True
         if log.origin in self._candidates or log.cosigned is None or log.cosigned_ms is None:
             return True
@@ -197,7 +199,7 @@ class Cosigning:
         checkpoint = candidate.checkpoint
         trees = TileTrees(self.files.reader(checkpoint.origin), checkpoint.size)
         # By turns: false claims would otherwise have this witness asked from a wrong size for ever.
-        old_size = asked.proven if asked.times % 2 else asked.size
+        old_size = min(asked.proven if asked.times % 2 else asked.size, checkpoint.size)
         proof = consistency_proof(trees, old_size, checkpoint.size)
         request = AddCheckpoint(old_size, proof, sign_checkpoint(checkpoint, self.key_of(checkpoint.origin)))
         asked.next_ms = self.clock.steady_ms() + WAITS.wait_ms(asked.times)
@@ -205,21 +207,25 @@ class Cosigning:
         self.send(country, WitnessMail(self.country, MailKind.ADD_CHECKPOINT, request.encode()))
 
     def _other_size(self, mail: WitnessMail) -> None:
-        """Ask from the size that a witness has. One that is ahead of us convicts us, if we signed what it has."""
+        """Ask from the size that a witness has. One that is ahead of us convicts us, if we signed what it has.
+
+        It does so too when the quorum did without it: an answer may be late.
+        """
         origin, size, newest = parse_conflict(mail.body)
-        candidate = self._candidates.get(origin)
-        if candidate is None:
-            return
         if newest is not None and not self._is_beginning(self._signed_by_us(origin, newest)):
             self.keep(newest)
             raise UntrustedError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
-        if size > candidate.checkpoint.size:
+        candidate = self._candidates.get(origin)
+        if size > (self._signed_size(origin) if candidate is None else candidate.checkpoint.size):
             return
         place = origin, mail.country
         self._sizes[place] = size  # nobody signs this: it says where to ask from, and confirms nothing
-        asked = candidate.asked.setdefault(mail.country, _Asked())
         signed = 0 if newest is None else self._signed_by(mail.country, newest)
-        asked.proven = self._proven[place] = max(signed, asked.proven)
+        self._proven[place] = max(signed, self._proven.get(place, 0))
+        if candidate is None:
+            return
+        asked = candidate.asked.setdefault(mail.country, _Asked())
+        asked.proven = max(signed, asked.proven)
         if asked.size != size:
             asked.size, asked.next_ms = size, None
 
@@ -231,12 +237,24 @@ class Cosigning:
         return checkpoint.size if whole else 0
 
     def _is_beginning(self, older: Checkpoint) -> bool:
-        """Whether a checkpoint of this log, signed by us at some time, is a beginning of what is signed now."""
+        """Whether a checkpoint that we signed at some time is a beginning of what is signed now, or of nothing to come.
+
+        Where nothing more is signed no second history is begun.
+        """
         with self.database.reading() as connection:
-            log = ledger.find(connection, older.origin)
+            logs = ledger.shards(connection)
+        if not ledger.may_be_signed(logs, older.origin):
+            return True
+        log = next((each for each in logs if each.origin == older.origin), None)
         if log is None or older.size > log.signed.size:
             return False
         return tree_root(TileTrees(self.files.reader(older.origin), log.signed.size), older.size) == older.root
+
+    def _signed_size(self, origin: str) -> int:
+        """Return how much is signed of a log, -1 when there is none."""
+        with self.database.reading() as connection:
+            log = ledger.find(connection, origin)
+        return -1 if log is None else log.signed.size
 
     def _signed_by_us(self, origin: str, note: Note) -> Checkpoint:
         """Return the checkpoint if our own key signed it. Raises MalformedError, UncheckableError."""

@@ -126,6 +126,13 @@ def hear_places(logs: Iterable[Known], places: Sequence[LogSource]) -> None:
                 known.take_end(end)
 
 
+def kept_newer(evidence: Path) -> Iterator[Note]:
+    """Yield the checkpoints that witnesses showed when they refused; a file that cannot be read says nothing."""
+    for kept in sorted(evidence.glob(f"*-{_NEWER}.txt")):
+        with suppress(MalformedError):
+            yield Note.parse(kept.read_bytes())
+
+
 def hear_kept(logs: Iterable[Known], evidence: Path) -> None:
     """Tell each of `logs` what witnesses showed when they refused. Raises UntrustedError LOG_FORKED."""
     for known in logs:

@@ -12,12 +12,12 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from refbus.crypto.framing import sha256
 from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import Code, MalformedError, RefbusError, StoreError
-from refbus.node.store.node import get_setting
+from refbus.node.store.node import get_setting, put_setting
 from refbus.node.store.sound import earliest, is_sound, whole
 from refbus.tlog.checkpoint import Checkpoint
 from refbus.tlog.edge import Edge
@@ -25,7 +25,7 @@ from refbus.tlog.hashing import EMPTY_ROOT, HASH_SIZE, leaf_hash
 from refbus.tlog.note import Note
 from refbus.tlog.proofs import Head
 from refbus.tlog.shards import origin_of, shard_at
-from refbus_auditor.store.tables import entry, shard
+from refbus_auditor.store.tables import entry, setting, shard
 
 DIRECTORY_WRITER = "directory"
 """In place of a writer: the entry is the hash of a file of the directory, which nobody signs but the file itself."""
@@ -37,13 +37,18 @@ ORDER_WRITER = "order"
 
 REBUILT = "rebuilt"
 """Setting: when entries came back from published files, ms UTC in eight bytes."""
+RESTORED = "restored"
+"""Setting: the store is a copy, and no log has begun in it since; the next may have been signed before."""
 _AT_ONCE = 256
 Name = tuple[str, bytes, bytes]
 """What an entry says: its writer, its decision id, its leaf."""
 
 
 class Standing(IntEnum):
-    """What may be signed of a log. REBUILT: nothing new before every witness has cosigned what is there."""
+    """What may be signed of a log. REBUILT: nothing new before every witness has cosigned what is there.
+
+    So it is where entries came back from files, and in a copy of a store: more may have been signed than it knows.
+    """
 
     GROWS = 0
     REBUILT = 1
@@ -243,14 +248,31 @@ def shards(connection: Connection) -> list[Shard]:
 
 
 def begin(connection: Connection, origin: str, now_ms: int) -> None:
-    """Begin an empty log."""
+    """Begin an empty log. The first of a store that was restored may have begun before, which its witnesses know."""
     empty = {"size": 0, "root": EMPTY_ROOT, "edge": b"", "signed_size": 0, "signed_root": EMPTY_ROOT, "proven_size": 0}
-    connection.execute(insert(shard).values(origin=origin, opened_ms=now_ms, standing=Standing.GROWS, **empty))
+    copied = connection.execute(delete(setting).where(setting.c.name == RESTORED)).rowcount > 0
+    standing = Standing.REBUILT if copied else Standing.GROWS
+    connection.execute(insert(shard).values(origin=origin, opened_ms=now_ms, standing=standing, **empty))
+
+
+def doubt(connection: Connection) -> None:
+    """Note that this store is a copy: every log that grows, and the next to begin, waits for every witness."""
+    growing = shard.c.standing == Standing.GROWS
+    connection.execute(update(shard).where(growing).values(standing=Standing.REBUILT))
+    put_setting(connection, RESTORED, b"")
 
 
 def settle(connection: Connection, origin: str) -> None:
     """Note that every witness has cosigned what a rebuilt log signed last."""
     connection.execute(update(shard).where(shard.c.origin == origin).values(standing=Standing.GROWS))
+
+
+def may_be_signed(logs: Sequence[Shard], origin: str) -> bool:
+    """Whether anything can still be signed in a log: not after its end, nor where `logs` have passed it over."""
+    known = next((log for log in logs if log.origin == origin), None)
+    if known is None:
+        return not logs or origin > logs[-1].origin
+    return known.standing is not Standing.ENDED
 
 
 def find(connection: Connection, origin: str) -> Shard | None:

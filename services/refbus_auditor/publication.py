@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from sqlalchemy import update
 
@@ -22,7 +23,7 @@ from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreEr
 from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.end import FILE as END
-from refbus.tlog.end import LogEnd, read_end, sign_end
+from refbus.tlog.end import LogEnd, sign_end
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note, verified
@@ -30,6 +31,7 @@ from refbus.tlog.proofs import Head
 from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, level_sizes, split_hashes, tile_of, tiles_after
 from refbus_auditor import ledger
 from refbus_auditor.files import CHECKPOINT, LogFolder
+from refbus_auditor.known import kept_newer
 from refbus_auditor.ledger import Shard, Standing
 from refbus_auditor.store.tables import shard
 
@@ -37,31 +39,39 @@ _log = logging.getLogger("refbus.auditor.publishing")
 
 
 class Publisher:
-    """Writes the files of all logs below one folder. `key_of` gives the key that signs a log's checkpoints."""
+    """Writes the files of all logs below one folder. `key_of` gives the key that signs a log's checkpoints.
 
-    def __init__(self, database: Database, files: LogFolder, key_of: Callable[[str], SignerKey]) -> None:
+    `evidence`: the folder with what witnesses showed of these logs when they refused.
+    """
+
+    def __init__(
+        self, database: Database, files: LogFolder, key_of: Callable[[str], SignerKey], evidence: Path
+    ) -> None:
         self._database = database
         self._files = files
         self._key_of = key_of
+        self._evidence = evidence
         self._showing = threading.Lock()  # answers of witnesses arrive in another thread than the one that publishes
 
     def recover(self) -> None:
         """Publish again what a stop may have kept from the disk, or what an old copy or a damage took from it.
 
         The files are made from the store: whatever of what was signed is missing or another is written anew, and
-        nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint, or a signed end,
-        is ahead of the store: an old copy of the store must not sign; UntrustedError LOG_FORKED when the checkpoint is
-        no beginning of what the store has signed; StoreError LOG_STORE_DAMAGED when the store itself does not lead to
-        what it has signed.
+        nothing is signed that was not. Raises SetupError LOG_ROLLED_BACK when a published checkpoint, an end, or what
+        a witness has shown is ahead of the store: an old copy of the store must not sign; UntrustedError LOG_FORKED
+        when the checkpoint is no beginning of what the store has signed; StoreError LOG_STORE_DAMAGED when the store
+        itself does not lead to what it has signed.
         """
         self._files.remove_drafts()
         with self._database.reading() as connection:
             known = {each.origin: each for each in ledger.shards(connection)}
         published = {origin: found.head for origin in self._files.origins() if (found := self._published(origin))}
-        for origin, head in published.items():
+        for origin in self._files.origins():
             signed_size = known[origin].signed.size if origin in known else 0
-            if (head.size > signed_size or self._is_over(origin)) and not _has_ended(known.get(origin)):
+            ahead = origin in published and published[origin].size > signed_size
+            if (ahead or self._is_over(origin)) and not _has_ended(known.get(origin)):
                 raise SetupError(Code.LOG_ROLLED_BACK, "the published checkpoint is ahead of the store")
+        self._require_shown(list(known.values()))
         for each in known.values():
             self._require_one_history(each, published.get(each.origin, each.signed))
         for each in known.values():
@@ -108,13 +118,28 @@ class Publisher:
         return None
 
     def _is_over(self, origin: str) -> bool:
-        """Whether a signed end is published beside the checkpoint of a log."""
-        path = self._files.path(origin, END)
-        try:
-            return path.is_file() and bool(read_end(path.read_bytes(), [self._key_of(origin).verifier]))
-        except RefbusError as error:
-            _log.critical("the end of %s is damaged: %s", origin, error.code)
+        """Whether the file that tells the end of a log is there: one that cannot be read was written by an end too."""
+        return self._files.path(origin, END).exists()
+
+    def _require_shown(self, logs: Sequence[Shard]) -> None:
+        """Require that what witnesses showed of a log that goes on is a beginning of what the store has signed."""
+        for note in kept_newer(self._evidence):
+            try:
+                older = Checkpoint.parse(note.text)
+                verified(note, [self._key_of(older.origin).verifier])
+            except RefbusError as error:
+                _log.critical("a checkpoint in evidence/ does not count: %s", error.code)
+                continue
+            if ledger.may_be_signed(logs, older.origin) and not self._has_signed(logs, older):
+                raise SetupError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
+
+    def _has_signed(self, logs: Sequence[Shard], older: Checkpoint) -> bool:
+        """Whether a checkpoint is a beginning of what the store has signed. Raises StoreError."""
+        signed = next((log.signed.size for log in logs if log.origin == older.origin), -1)
+        if older.size > signed:
             return False
+        with self._database.reading() as connection:
+            return ledger.head_of(connection, older.origin, older.size) == older.head
 
     def _shown(self, origin: str) -> Note | None:
         """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""

@@ -50,17 +50,18 @@ def _put_store_back(folder: Path, copy: Path, lead: Lead | None, *, older: bool)
     """Put a copy in the place of the store.
 
     Every entry of the copy is read: they must lead to what it has signed. Without `older` a copy that has signed less
-    than a store which can be opened is refused.
+    than a store which can be opened is refused. More may have been signed than a copy knows, so every witness is asked.
     """
     target = place(folder, lead)
     present = _sizes_of_present(target)
     found: dict[str, int] = {}
 
     def check(fresh: Path) -> None:
-        with closing(FileDatabase(fresh, KIND)) as database, database.reading() as connection:
+        with closing(FileDatabase(fresh, KIND)) as database, database.writing() as connection:
             logs = ledger.shards(connection)
             for log in logs:
                 ledger.require_sound(connection, log)
+            ledger.doubt(connection)
         found.update({log.origin: log.signed.size for log in logs})
         behind = [origin for origin, size in present.items() if found.get(origin, 0) < size]
         if behind and not older:
@@ -71,7 +72,7 @@ def _put_store_back(folder: Path, copy: Path, lead: Lead | None, *, older: bool)
         *(f"{origin}: signed up to entry {size}" for origin, size in sorted(found.items())),
         told_before(kept),
         "Start the auditor. It makes `log/` anew from the store and reads again what the broker has (ninety days).",
-        "It signs nothing new before the witnesses have confirmed what was signed last.",
+        "It signs nothing new before every witness has cosigned what was signed last.",
         "LOG_ROLLED_BACK says that more of this log was published or cosigned: then find a newer copy.",
         "It has forgotten what this witness cosigned since. Tell the auditors of the other countries.",
     ]

@@ -102,7 +102,9 @@ class AuditorLog:
         self._ledger = Ledger(NAME)
         self._secret = LogSecret.generate()
         self._folder = folder / "log"
-        self._publisher = Publisher(self._database, LogFolder(self._folder, NAME), self._secret.log_key)
+        self._publisher = Publisher(
+            self._database, LogFolder(self._folder, NAME), self._secret.log_key, self._folder / "evidence"
+        )
         self._records = [os.urandom(RECORD_BYTES) for _ in range(BATCH)]
         self._count = 0
 
