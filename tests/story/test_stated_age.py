@@ -12,6 +12,7 @@ from refbus.core.courses.machine import Role
 from refbus.core.times import day_text
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, ConsentError
+from refbus_gateway.cases import casework
 from refbus_gateway.courses import returns as courses
 from refbus_gateway.forms import casefile
 from refbus_gateway.forms.problems import CaseInvalidError
@@ -60,6 +61,51 @@ def test_a_child_by_an_estimate_is_one_everywhere(shared: Road) -> None:
     shared.settle()
     shown = open_at(shared.uz, incoming(shared.uz, id_of(shared.kz, number))).events[0].sections["Person"]
     assert {"Stated age": "15", "Stated age estimated": "yes"}.items() <= shown.items()
+
+
+@pytest.mark.parametrize(
+    "aged",
+    [
+        {**FIFTEEN, "stated_age": 16},
+        {"stated_age_to": 17, "stated_age_on": "2026-09-01", "stated_age_estimated": False},
+        {"stated_age": 3, "stated_age_to": 17, "stated_age_on": "2026-09-01", "stated_age_estimated": True},
+    ],
+)
+def test_the_width_of_a_band_takes_no_child_its_own_word(shared: Road, aged: dict[str, Any]) -> None:
+    """The question is left out only where the oldest that the child can be is too young; a far day is none either."""
+    case = new_case(shared.kz, about("to be asked", aged))
+    with pytest.raises(CaseInvalidError) as unasked:
+        take_consent(shared.kz, case, consent_file(**{**GUARDIAN, "assent": "NOT_REQUIRED"}))
+    assert codes(unasked.value) == [("assent", Code.ASSENT_MISSING)]
+    with pytest.raises(CaseInvalidError) as far:
+        take_consent(shared.kz, case, consent_file(**{**GUARDIAN, "majority_on": "2044-09-03"}))
+    assert [path for path, _ in codes(far.value)] == ["majority_on"]
+    take_consent(shared.kz, case, consent_file(**GUARDIAN))
+    assert refer(shared.kz, case)
+
+
+def test_a_child_of_whom_nobody_knows_an_age_is_asked(shared: Road) -> None:
+    """A day of majority that was written by hand does not say how old the child can be."""
+    case = new_case(shared.kz, about("no age", {"is_minor": True}))
+    by_hand = {**GUARDIAN, "majority_on": "2044-09-01"}
+    with pytest.raises(CaseInvalidError) as unasked:
+        take_consent(shared.kz, case, consent_file(**{**by_hand, "assent": "NOT_REQUIRED"}))
+    assert codes(unasked.value) == [("assent", Code.ASSENT_MISSING)]
+    take_consent(shared.kz, case, consent_file(**by_hand))
+
+
+def test_a_child_who_proves_older_is_asked_before_anything_is_sent(own: Road) -> None:
+    """A guardian's word for a small child, without its own, ends when the case says that it may be older."""
+    small = {"stated_age": 2, "stated_age_to": 4, "stated_age_on": "2026-09-01", "stated_age_estimated": True}
+    case = new_case(own.kz, about("small", small))
+    take_consent(own.kz, case, consent_file(**{**GUARDIAN, "assent": "NOT_REQUIRED"}))
+    with own.kz.store.write() as tx:
+        casework.update_case(own.kz, tx, cases.get(tx, case), about("older", {**small, "stated_age_to": 15}))
+    with pytest.raises(ConsentError) as unasked:
+        refer(own.kz, case)
+    assert unasked.value.reasons == (Code.ASSENT_MISSING,)
+    take_consent(own.kz, case, consent_file(**GUARDIAN))
+    assert refer(own.kz, case)
 
 
 def test_a_child_by_an_estimate_goes_home_as_one(shared: Road, monkeypatch: pytest.MonkeyPatch) -> None:

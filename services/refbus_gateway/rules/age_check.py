@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from refbus.core.consent.age import Age, AgeFacts, AgeGroup, AgeRules, age_of, record_problems, rules_of
+from refbus.core.consent.age import Age, AgeFacts, AgeGroup, AgeRules, age_of, left_unasked, record_problems, rules_of
 from refbus.core.consent.record import ConsentRecord, ConsentState, GrantorKind
 from refbus.core.directory import Directory
 from refbus.core.facts import BIRTH
@@ -34,6 +34,7 @@ _LEAP_YEAR_MS: Final = 366 * DAY_MS
 MOST_OF_COURSES: Final = 200
 _WHO_SPEAKS: Final = said("the case is not that of an adult: who may speak for the child?")
 _LEAVE_OUT: Final = said("the case is that of an adult: leave it out, or correct the case")
+_ASK_THE_CHILD: Final = said("Ask the child in words that they understand. Without their agreement do not send.")
 _WHY_ADULT: Final = said("the case gives no birth date: write it, or adult_judgement with why the person is an adult")
 
 
@@ -63,17 +64,20 @@ def require_clear(gateway: Gateway, tx: Transaction, case: Case) -> None:
 def with_majority(gateway: Gateway, tx: Transaction, case: Case, record: ConsentRecord) -> ConsentRecord:
     """Return a new yes with the majority that the case gives, so that all who decide read the same fact.
 
-    Raises CaseInvalidError: AGE_CONTRADICTS, AGE_UNKNOWN, or CASE_INVALID for a majority that is missing or cannot be.
+    Raises CaseInvalidError: AGE_CONTRADICTS, AGE_UNKNOWN, CASE_INVALID for a majority that is missing or cannot be, or
+    ASSENT_MISSING where a child who may be old enough was not asked.
     """
     if record.state is not ConsentState.GIVEN or not case.own:
         return record
-    age = age_in_case(gateway, tx, case, record.event_time_ms)
-    problem = _problem(age, record, rules_here(gateway))
+    age, rules = age_in_case(gateway, tx, case, record.event_time_ms), rules_here(gateway)
+    problem = _problem(age, record, rules)
     if problem is not None:
         raise CaseInvalidError([problem])
-    if not age.child or record.majority_at_ms is not None:
-        return record
-    return dataclasses.replace(record, majority_at_ms=age.majority_ms)
+    if age.child and record.majority_at_ms is None:
+        record = dataclasses.replace(record, majority_at_ms=age.majority_ms)
+    if left_unasked(age, record, rules):
+        raise CaseInvalidError([Problem("assent", Code.ASSENT_MISSING, _ASK_THE_CHILD)])
+    return record
 
 
 def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None:
@@ -98,7 +102,7 @@ def _problem(age: Age, record: ConsentRecord, rules: AgeRules) -> Problem | None
     if said_ms is None:
         return None
     if age.majority_ms is None or age.majority_from_ms is None or age.estimated:
-        longest_ms = record.event_time_ms + rules.majority_age * _LEAP_YEAR_MS
+        longest_ms = age.majority_ms or record.event_time_ms + rules.majority_age * _LEAP_YEAR_MS
         fits = max(record.event_time_ms + 1, age.majority_from_ms or 0) <= said_ms <= longest_ms
         return None if fits else Problem("majority_on", Code.CASE_INVALID, said("no child comes of age on that day"))
     fits = age.majority_from_ms <= said_ms <= age.majority_ms
@@ -113,13 +117,16 @@ def require_same_age(
     """Demand that the consent of an event that is about to travel speaks of the age that an own case tells now.
 
     And of the age that the event tells itself (`told`, its fields): what the recipient would refuse does not leave.
-    Raises ConsentError AGE_CONTRADICTS, AGE_UNKNOWN.
+    A child who may be old enough by the case as it is now must have been asked. Raises ConsentError AGE_CONTRADICTS,
+    AGE_UNKNOWN, ASSENT_MISSING.
     """
     facts = _case_facts(tx, case) if case.own else None
     if facts is not None and block.consent_record is not None:
-        record = decode_signed(block.consent_record).record
+        record, rules = decode_signed(block.consent_record).record, rules_here(gateway)
         at_ms = max(gateway.now_ms(), record.event_time_ms)
-        _refuse(set(record_problems(facts, record, rules_here(gateway), at_ms)))
+        found = set(record_problems(facts, record, rules, at_ms))
+        unasked = left_unasked(age_of(facts, rules, record.event_time_ms), record, rules)
+        _refuse(found | ({Code.ASSENT_MISSING} if unasked else set()))
     if told is not None and facts_of(told) != facts:
         require_true_age(block, told, gateway.view())
 

@@ -16,8 +16,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from refbus.core.consent.record import ConsentRecord
-from refbus.core.consent.rules import minor_until
+from refbus.core.consent.record import Assent, ConsentRecord
+from refbus.core.consent.rules import below_assent_age, minor_until
 from refbus.core.directory import CountryPolicy
 from refbus.core.times import day_ms, day_text, read_day
 from refbus.errors import Code
@@ -37,10 +37,14 @@ class AgeGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgeRules:
-    """From which age a country counts a person as an adult, and how far its day is ahead of UTC, in minutes."""
+    """From which age a country counts a person as an adult, and how far its day is ahead of UTC, in minutes.
+
+    `assent_age`: from which a child is asked as well; 0: every child.
+    """
 
     majority_age: int = 18
     utc_offset_min: int = 0
+    assent_age: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Age:
 
 def rules_of(policy: CountryPolicy | None) -> AgeRules:
     """Return the rules of a country; without its policy 18 years and days in UTC."""
-    return AgeRules(policy.majority_age, policy.utc_offset_min) if policy else AgeRules()
+    return AgeRules(policy.majority_age, policy.utc_offset_min, policy.assent_age) if policy else AgeRules()
 
 
 def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
@@ -234,6 +238,19 @@ def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_
             yield Code.AGE_UNKNOWN
     elif as_child is not (age.child and not age.said_adult):
         yield Code.AGE_CONTRADICTS
+
+
+def left_unasked(age: Age, record: ConsentRecord, rules: AgeRules) -> bool:
+    """Return whether a child's own yes was left out who may have been old enough to be asked.
+
+    A gate judges by the latest majority, which makes a band of ages its youngest end; here the earliest counts, so the
+    question may be left out only where even the oldest age that can be is below the assent age. Of whom nobody knows
+    any age the child is asked.
+    """
+    if record.assent is not Assent.NOT_REQUIRED or not age.child or minor_until(record) is None:
+        return False
+    from_ms, years_left = age.majority_from_ms, rules.majority_age - rules.assent_age
+    return from_ms is None or not below_assent_age(from_ms, record.event_time_ms, years_left)
 
 
 def birth_span(birthdate: str) -> tuple[date, date] | None:

@@ -110,6 +110,14 @@ def minor_until(record: ConsentRecord) -> int | None:
     return majority_at_ms if majority_at_ms is not None and record.event_time_ms < majority_at_ms else None
 
 
+def below_assent_age(of_age_ms: int, at_ms: int, years_left: int) -> bool:
+    """Return whether whoever comes of age then (ms UTC) is at `at_ms` certainly too young to be asked.
+
+    `years_left`: between the assent age of a country and majority.
+    """
+    return of_age_ms - at_ms > years_left * _LONGEST_YEAR_MS
+
+
 def _grantor(record: ConsentRecord, setting: Setting) -> Iterator[Code]:
     """Let adults speak for themselves, and a child's guardian until majority: with evidence, an end, no conflict."""
     grantor, of_age_ms = record.grantor, minor_until(record)
@@ -130,8 +138,7 @@ def _assent(record: ConsentRecord, setting: Setting) -> Iterator[Code]:
     if of_age_ms is None or record.assent is Assent.GIVEN:
         return
     policy = setting.jurisdiction(record) or setting.policy
-    years_left = policy.majority_age - policy.assent_age
-    too_young = of_age_ms - record.event_time_ms > years_left * _LONGEST_YEAR_MS
+    too_young = below_assent_age(of_age_ms, record.event_time_ms, policy.majority_age - policy.assent_age)
     if record.assent is not Assent.NOT_REQUIRED or not too_young:
         yield Code.ASSENT_MISSING
 
