@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,8 @@ BIRTH: Final = "person.prs_Birthdate"
 class Facts:
     """What a case or an event states, at one moment (ms UTC), by the rules and the day of a country.
 
-    `age`: as `age_of` derives it; `stated`: the stated age that it may follow from.
+    `age`: as `age_of` derives it; `stated`: the stated age that it may follow from; `age_as_stated`: the age if no time
+    had passed since.
     """
 
     fields: Mapping[str, Any]
@@ -25,6 +27,7 @@ class Facts:
     rules: AgeRules
     age: Age
     stated: StatedAge | None = None
+    age_as_stated: Age | None = None
 
     @property
     def today(self) -> date:
@@ -76,7 +79,11 @@ class Facts:
 
 def facts_at(fields: Mapping[str, Any], said: AgeFacts, rules: AgeRules, at_ms: int) -> Facts:
     """Return what fields state at a moment in ms UTC. `said`: what they say of the age."""
-    return Facts(fields, at_ms, rules, age_of(said, rules, at_ms), said.stated)
+    age = age_of(said, rules, at_ms)
+    if said.stated is None:
+        return Facts(fields, at_ms, rules, age)
+    as_stated = dataclasses.replace(said, stated=dataclasses.replace(said.stated, on=None))
+    return Facts(fields, at_ms, rules, age, said.stated, age_of(as_stated, rules, at_ms))
 
 
 def years_between(first: date, then: date) -> int:

@@ -108,6 +108,11 @@ def _adult(facts: Facts) -> bool:
     return facts.age.group is AgeGroup.ADULT and not facts.age.contradictions
 
 
+def _grown_since(facts: Facts) -> bool:
+    """Return whether only the time since the day of the stated age makes an adult: a wrong year does so too."""
+    return facts.age_as_stated is not None and facts.age_as_stated.child and _adult(facts)
+
+
 def _married_child(facts: Facts) -> bool:
     oldest, married = facts.oldest, facts.codes("person.prs_MaritalStatus") - {"Single"}
     forced = bool(facts.codes("trafficking.vic_TypeOfExploitation") & {"ForcedMarriage", "x_ForcedMarriage"})
@@ -282,6 +287,13 @@ RULES: Final = (
         ("guardian",),
         "the person is an adult and has a guardian",
         _adult,
+    ),
+    Rule(
+        "STATED_CHILD_GROWN",
+        Weight.ASKED,
+        (_STATED_ON,),
+        "by the stated age the person was a child that day, and is an adult today",
+        _grown_since,
     ),
     Rule(
         "BORN_LONG_AGO",

@@ -14,6 +14,7 @@ from support.directories import NOW_MS
 BORN = {"person": {"prs_Birthdate": "1990-01-01"}}
 CHILD, ADULT = {"prs_Birthdate": "2016-05-01"}, {"prs_Birthdate": "1990"}
 AGED = {"stated_age": 15, "stated_age_on": "2026-02-01"}
+JUDGED = {"reason": "Fictional: has grown children", "judged_by_role": "CASE_MANAGER"}
 LEG = {"departs_ms": 2, "arrives_ms": 3}
 
 EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -132,6 +133,39 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         "CHILD_WITH_CHILDREN",
         {"person": {**CHILD, "prs_NumberOfChildren": 1}},
         {"person": {**CHILD, "prs_NumberOfChildren": 0}},
+    ),
+    (
+        "STATED_CHILD_GROWN",
+        {"person": {**AGED, "stated_age_on": "2016-09-01", "stated_age_estimated": False}},
+        {"person": {**AGED, "stated_age_on": "2016-09-01", "stated_age_estimated": True}},
+    ),
+    (
+        "STATED_CHILD_GROWN",
+        {"person": {**AGED, "stated_age_on": "2016-09-01"}, "adult_judgement": JUDGED},
+        {"person": {**AGED, "stated_age": 25, "stated_age_on": "2016-09-01"}, "adult_judgement": JUDGED},
+    ),
+    (
+        "STATED_CHILD_GROWN",
+        {
+            "person": {"prs_Birthdate": "2008", "stated_age": 17, "stated_age_on": "2026-09-20"},
+            "adult_judgement": JUDGED,
+        },
+        {
+            "person": {"prs_Birthdate": "1990", "stated_age": 17, "stated_age_on": "2007-09-20"},
+            "adult_judgement": JUDGED,
+        },
+    ),
+    (
+        "STATED_CHILD_GROWN",
+        {
+            "person": {
+                "stated_age": 15,
+                "stated_age_to": 20,
+                "stated_age_on": "2016-09-01",
+                "stated_age_estimated": False,
+            }
+        },
+        {"person": {"stated_age": 15, "stated_age_to": 20, "stated_age_on": "2026-09-01"}, "adult_judgement": JUDGED},
     ),
     (
         "ADULT_WITHOUT_ADULTS",

@@ -234,10 +234,10 @@ def nickname_problems(ask: Ask, begun: Begun) -> list[Problem]:
     elif len(name) > 40 or "\n" in name:
         text = words.text("Nickname: write one short line, at most 40 letters")
         found.append(Problem("file_number", Code.CASE_INVALID, text))
-    aged = begun.get("person.prs_Birthdate") or begun.get("person.stated_age")
+    sure = begun.get("person.prs_Birthdate") or begun.get("person.stated_age_estimated") == "false"
+    aged = begun.get("person.prs_Birthdate") or (sure and begun.get("person.stated_age"))
     if not aged and not begun.all("person.is_minor"):
         found.append(Problem("person.is_minor", Code.AGE_UNKNOWN, words.text("Say whether the person is a child")))
-    sure = begun.get("person.prs_Birthdate") or begun.get("person.stated_age_estimated") == "false"
     known = sure or begun.get("adult_judgement.reason")
     if begun.get("person.is_minor") == "false" and not known:
         text = words.text("An adult: write the birth date, even only the year, or write why you are sure")

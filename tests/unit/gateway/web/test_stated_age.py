@@ -69,3 +69,17 @@ def test_an_age_that_was_stated_stands_for_a_birth_date(here: Pages) -> None:
     page = person.get("/refer/1/consent")
     assert "Who consents for the child?" in page.text
     assert "majority_on" not in page.html
+
+
+def test_only_a_firm_age_stands_for_the_question_whether_it_is_a_child(here: Pages) -> None:
+    """An estimate leaves it open: the worker is asked, and may answer that nobody knows."""
+    person = here.person()
+    for step, fields in STEPS.items():
+        fill(person, f"/refer/1/{step}", fields)
+    fifteen = {"person.stated_age": "15", "person.stated_age_on": "1.9.2026"}
+    for estimated, asked in (("true", True), ("", True), ("false", False)):
+        form = person.get("/refer/1/person").forms["/refer/1/person"]
+        typed = {**form, **PERSON, **fifteen, "person.prs_Birthdate": "", "person.stated_age_estimated": estimated}
+        typed.pop("person.is_minor", None)
+        page = person.post("/refer/1/person", typed)
+        assert ("person-is_minor-wrong" in page.ids) is asked, estimated
