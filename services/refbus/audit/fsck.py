@@ -64,7 +64,8 @@ def check_log(source: LogSource, policy: Policy, scratch: BinaryIO, now_s: int |
         quorum = error.code
     try:
         check.run(checkpoint)
-        check.end(policy, checkpoint)
+        signed = check.end(policy, checkpoint)
+        check.listed(checkpoint.size, signed)
     except _TooManyError:
         return Report(checkpoint, seen, quorum, tuple(check.findings), complete=False)
     return Report(checkpoint, seen, quorum, tuple(check.findings), complete=True)
@@ -102,8 +103,11 @@ class _Check:
             self.find(Finding(Code.LOG_INCONSISTENT, CHECKPOINT, "the root is another one"))
         for number, before in self.repeats.found():
             self.find(Finding(Code.LOG_ENTRY_TWICE, f"entry {number}", f"the same as entry {before}"))
+
+    def listed(self, size: int, signed: int) -> None:
+        """Judge all files of a log of `size` entries by their paths, where more, or no more, were `signed` in all."""
         for path in self.source.paths() or ():
-            self.file(path, size)
+            self.file(path, size, signed)
 
     def bundle(self, bundle: Tile) -> None:
         """Check entries and the tile over them."""
@@ -146,30 +150,37 @@ class _Check:
                 self.find(Finding(Code.LOG_INCONSISTENT, f"{tile.path}[{at}]", f"not the hash of the {below} below"))
         return hashes
 
-    def file(self, path: str, size: int) -> None:
-        """Judge a file by its path; an older partial tile must begin as the one that is in force."""
+    def file(self, path: str, size: int, signed: int) -> None:
+        """Judge a file by its path; an older partial tile must begin as the one that is in force.
+
+        A log that has ended at a smaller tree may have files of the entries that are lost: nobody vouches for them.
+        """
         if path in {CHECKPOINT, END}:
             return
-        tile, held = _tile(path), 0
-        if tile is not None:
-            held = min(WIDTH, (size >> HEIGHT * (tile.level or 0)) - tile.index * WIDTH)
-        if tile is None or held < tile.width:
+        tile = _tile(path)
+        held = 0 if tile is None else _held(tile, size)
+        if tile is None or max(held, _held(tile, signed)) < tile.width:
             self.find(Finding(Code.LOG_UNEXPECTED, path))
         elif tile.width < held:
             self.older(tile, replace(tile, width=held))
 
-    def end(self, policy: Policy, checkpoint: Checkpoint) -> None:
-        """Judge what a log that has ended early says of itself: it is about this checkpoint, and the log signed it."""
+    def end(self, policy: Policy, checkpoint: Checkpoint) -> int:
+        """Judge what a log that has ended early says of itself: it is about this checkpoint, and the log signed it.
+
+        Return how many entries were signed in all.
+        """
         data = self.source.fetch(END)
         if data is None:
-            return
+            return checkpoint.size
         try:
             told = read_end(data, policy.log_keys(checkpoint.origin))
         except (MalformedError, UncheckableError, UntrustedError) as error:
             self.find(Finding.of_checkpoint(error, END))
-            return
+            return checkpoint.size
         if told.head != checkpoint.head:
             self.find(Finding(Code.LOG_INCONSISTENT, END, "it is about another checkpoint"))
+            return checkpoint.size
+        return told.newest.size
 
     def older(self, tile: Tile, present: Tile) -> None:
         read = self.files.tile if tile.level is not None else self.files.entries
@@ -192,6 +203,11 @@ class _Check:
         self.findings.append(finding)
         if len(self.findings) >= MOST_FINDINGS:
             raise _TooManyError
+
+
+def _held(tile: Tile, size: int) -> int:
+    """Return how wide a tile is in a tree of `size` entries; 0 or less where it is not in it."""
+    return min(WIDTH, (size >> HEIGHT * (tile.level or 0)) - tile.index * WIDTH)
 
 
 def _tile(path: str) -> Tile | None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from refbus.audit.fsck import check_log
+from refbus.audit.sources import FolderSource
 from refbus.bus.memory import MemoryBus
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError, UntrustedError
+from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus_auditor.cosignatures import conflict
 from refbus_auditor.ledger import Standing
@@ -178,6 +181,25 @@ def test_what_is_known_of_a_log_that_has_ended_stops_nobody(lost: Disaster) -> N
     lost.world.settle(12)
     ended = lost.node.core.shards()[0]
     assert (ended.standing, ended.signed.size, lost.node.alarms) == (Standing.ENDED, 300, [])
+
+
+def test_files_of_lost_entries_accuse_nobody(lost: Disaster, tmp_path: Path) -> None:
+    """What lies behind the end of a log was signed once: a check passes it over, and finds what never was."""
+    lost.grow()
+    shard = lost.node.log_folder()
+    lost.lose_store()
+    (shard / "tile/entries/001.p/54").write_bytes(b"damaged")
+    lost.rebuild(lost.mirror, end=True)
+    lost.start()
+    assert (shard / "tile/0/001.p/54").exists()
+    for more in ("", "tile/0/001.p/55", "tile/0/002.p/1", "other"):
+        if more:
+            write_whole(shard / more, bytes(32))
+        with (tmp_path / "scratch").open("w+b") as scratch:
+            findings = check_log(FolderSource(shard), lost.node.core.policy(), scratch).findings
+        assert [(each.code, each.place) for each in findings] == ([(Code.LOG_UNEXPECTED, more)] if more else [])
+        if more:
+            (shard / more).unlink()
 
 
 @pytest.mark.parametrize("damage", ["no checkpoint", "damaged checkpoint", "damaged end", "empty end"])
