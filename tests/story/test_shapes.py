@@ -190,6 +190,8 @@ def a_referral(see: Looker) -> None:
 def a_case(see: Looker) -> None:
     """Edit, copy, tell of, withdraw and erase a case."""
     kz, uz = see.road.agency, see.road.shelter
+    see.see(kz, "case new")
+    see.see(kz, "return template", "begin")
     case, _, there = see.refer("kept and erased")
     see.see(kz, "send", case)  # the same again
     document = see.see(kz, "case file", case)
