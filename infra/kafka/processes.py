@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -59,3 +61,24 @@ def _command_line(pid: int) -> str:
         ).stdout
     except OSError:
         return ""
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """Let a process do nothing for the time of the block, which begins when its last thread has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while not all(_has_stopped(each) for each in Path(f"/proc/{pid}/task").glob("*")):
+            time.sleep(0.01)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _has_stopped(thread: Path) -> bool:
+    """Whether a thread is stopped, or has ended: proc_pid_stat(5), the state behind the name."""
+    try:
+        state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in {"T", "t", "Z", "X"}

@@ -5,8 +5,6 @@ The broker itself refuses some of them; a test says which, so that a broker that
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from confluent_kafka import KafkaException, Producer
 
 from kafka import Broker
 from kafka.patience import Patience
+from kafka.processes import standing_still
 from kafka.rawbatches import CODECS, GZIP, LZ4, SNAPPY, ZSTD, Draft, bomb, damage, put
 from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
@@ -204,12 +203,9 @@ def test_offsets_are_known_within_seconds_after_a_stall(tmp_path: Path) -> None:
         assert put(address, "kz.outbox", Draft([b"a", b"b"]).encode()) == ""
         watcher, reader = confluent.reader(address, "kz.outbox"), batchreader.reader(address, "kz.outbox")
         assert (watcher.end_offset(), len(reader.read(10, WAIT_S))) == (2, 2)
-        os.kill(broker.pid, signal.SIGSTOP)
-        try:
+        with standing_still(broker.pid):
             codes = {code_of(watcher.end_offset) for _ in range(2)}
             assert reader.read(10, 1.0) == []
-        finally:
-            os.kill(broker.pid, signal.SIGCONT)
         assert codes == {Code.BROKER_UNREACHABLE}
         deadline = time.monotonic() + WAIT_S
         writer = confluent.producer(address)

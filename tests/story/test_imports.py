@@ -121,7 +121,8 @@ def test_whoever_an_earlier_program_kept_is_found(
         erasure.erase(desk, actor, case.id)
     (told,) = (seen := imports.preview(desk, actor, primero(facts), answers=ADULTS)).report.persons
     assert told.known_as == (None if erased else case.id)
-    assert [each.code for each in told.problems] == ([Code.KEY_DESTROYED] if erased else [])
+    apart = [Code.AGE_CONTRADICTS] if before is OPEN else []
+    assert [each.code for each in told.problems] == apart + ([Code.KEY_DESTROYED] if erased else [])
     assert imports.keep(desk, actor, seen).kept == ()
     own.close()
 

@@ -5,12 +5,10 @@ The node of that country runs with the production profile: its gate refuses to s
 
 from __future__ import annotations
 
-import os
 import secrets
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -21,7 +19,7 @@ from chaos.ground import Ground, wait
 from chaos.stage import KZ, UZ, Cast, Scenario
 from chaos.timeline import Fault
 from demo.world import HA
-from kafka import Broker
+from kafka.processes import standing_still
 from refbus.bus.cluster import KafkaCluster
 from refbus.errors import RefbusError, TransportError
 
@@ -82,7 +80,7 @@ def kill_one(ground: Ground, number: int, *, disk: bool = False) -> None:
 
 def freeze_one(ground: Ground, number: int) -> None:
     """Let a broker stand still for longer than its session, let the gate work meanwhile, and go on."""
-    with _frozen(ground.world.brokers[KZ].each[number]):
+    with standing_still(ground.world.brokers[KZ].each[number].pid):
         ground.count("SIGSTOP of one of three brokers")
         work_on(ground, "frozen")
         time.sleep(SESSION_S)
@@ -114,7 +112,7 @@ def lose_the_only_copy(ground: Ground) -> None:
     brokers = ground.world.brokers[KZ].each
     leader = brokers[_leader(ground, f"{KZ}.outbox") - 1]
     first, second = (each for each in brokers if each is not leader)
-    with _frozen(first), _frozen(second):
+    with standing_still(first.pid), standing_still(second.pid):
         for _ in range(2):  # what was under way before they stood still, and what came after
             _wait_for_sends(ground)
         leader.kill()
@@ -122,16 +120,6 @@ def lose_the_only_copy(ground: Ground) -> None:
         ground.count("disk lost with what no other broker had")
     leader.start()
     in_step(ground)
-
-
-@contextmanager
-def _frozen(broker: Broker) -> Iterator[None]:
-    pid = broker.pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def _leader(ground: Ground, topic: str) -> int:

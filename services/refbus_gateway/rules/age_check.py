@@ -44,9 +44,9 @@ def rules_here(gateway: Gateway) -> AgeRules:
     return rules_of(directory.policies.get(gateway.country) if directory else None)
 
 
-def age_in_case(gateway: Gateway, tx: Transaction, case: Case, at_ms: int | None = None) -> Age:
-    """Return the age that an own case tells, at a time in ms UTC; now without one."""
-    return age_of(_case_facts(tx, case), rules_here(gateway), gateway.now_ms() if at_ms is None else at_ms)
+def age_in_case(gateway: Gateway, tx: Transaction, case: Case) -> Age:
+    """Return the age that an own case tells now."""
+    return age_of(_case_facts(tx, case), rules_here(gateway), gateway.now_ms())
 
 
 def require_clear(gateway: Gateway, tx: Transaction, case: Case) -> None:
@@ -69,13 +69,14 @@ def with_majority(gateway: Gateway, tx: Transaction, case: Case, record: Consent
     """
     if record.state is not ConsentState.GIVEN or not case.own:
         return record
-    age, rules = age_in_case(gateway, tx, case, record.event_time_ms), rules_here(gateway)
+    facts, rules = _case_facts(tx, case), rules_here(gateway)
+    age = age_of(facts, rules, record.event_time_ms)
     problem = _problem(age, record, rules)
     if problem is not None:
         raise CaseInvalidError([problem])
     if age.child and record.majority_at_ms is None:
         record = dataclasses.replace(record, majority_at_ms=age.majority_ms)
-    if left_unasked(age, record, rules):
+    if left_unasked(facts, record, rules):
         raise CaseInvalidError([Problem("assent", Code.ASSENT_MISSING, _ASK_THE_CHILD)])
     return record
 
@@ -125,7 +126,7 @@ def require_same_age(
         record, rules = decode_signed(block.consent_record).record, rules_here(gateway)
         at_ms = max(gateway.now_ms(), record.event_time_ms)
         found = set(record_problems(facts, record, rules, at_ms))
-        unasked = left_unasked(age_of(facts, rules, record.event_time_ms), record, rules)
+        unasked = left_unasked(facts, record, rules)
         _refuse(found | ({Code.ASSENT_MISSING} if unasked else set()))
     if told is not None and facts_of(told) != facts:
         require_true_age(block, told, gateway.view())

@@ -240,14 +240,17 @@ def record_problems(facts: AgeFacts, record: ConsentRecord, rules: AgeRules, at_
         yield Code.AGE_CONTRADICTS
 
 
-def left_unasked(age: Age, record: ConsentRecord, rules: AgeRules) -> bool:
-    """Return whether a child's own yes was left out who may have been old enough to be asked.
+def left_unasked(facts: AgeFacts, record: ConsentRecord, rules: AgeRules) -> bool:
+    """Return whether a child's own yes was left out who may have been old enough when the consent was given.
 
     A gate judges by the latest majority, which makes a band of ages its youngest end; here the earliest counts, so the
     question may be left out only where even the oldest age that can be is below the assent age. Of whom nobody knows
     any age the child is asked.
     """
-    if record.assent is not Assent.NOT_REQUIRED or not age.child or minor_until(record) is None:
+    if record.assent is not Assent.NOT_REQUIRED or minor_until(record) is None:
+        return False
+    age = age_of(facts, rules, record.event_time_ms)
+    if not age.child:
         return False
     from_ms, years_left = age.majority_from_ms, rules.majority_age - rules.assent_age
     return from_ms is None or not below_assent_age(from_ms, record.event_time_ms, years_left)
