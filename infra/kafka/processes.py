@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -72,7 +72,8 @@ def standing_still(pid: int) -> Iterator[None]:
             time.sleep(0.01)
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # whoever takes it for dead may have ended it
+            os.kill(pid, signal.SIGCONT)
 
 
 def _has_stopped(thread: Path) -> bool:

@@ -10,11 +10,11 @@ import pytest
 
 from refbus.errors import Code, ConsentError, RefbusError
 from refbus_gateway.courses import returns
-from refbus_gateway.forms import casefile
 from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, consents, referrals, set_aside
 from refbus_gateway.store.set_aside import AsideState
+from support.altered import without_age_checks
 from support.commands import Commands, file
 from support.gateways import alarm_codes, case_file, consent_file, id_of, incoming, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT, WISH
@@ -165,11 +165,7 @@ def test_the_recipient_refuses_a_child_that_an_altered_program_sent_as_an_adult(
     own: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both gates pass it, since they see no birth date; the office takes nothing of it in, and a person hears of it."""
-    with monkeypatch.context() as altered:
-        altered.setattr(casefile, "check_fields", lambda *_args: None)
-        altered.setattr(age_check, "with_majority", lambda _gateway, _tx, _case, record: record)
-        altered.setattr(age_check, "require_same_age", lambda *_args: None)
-        altered.setattr(age_check, "require_clear", lambda *_args: None)
+    with without_age_checks(monkeypatch):
         case = new_case(own.kz, case_file(person={**NAME, "prs_Birthdate": BORN, "is_minor": False}))
         take_consent(own.kz, case, consent_file())
         refer(own.kz, case)

@@ -24,7 +24,7 @@ from refbus_gateway.store import cases, referrals, set_aside
 from refbus_gateway.store.set_aside import AsideState
 from support.gateways import case_file, consent_file, id_of, incoming, line, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT, E, Homecoming
-from support.nodes import Road, allow_emergencies, road
+from support.nodes import Road, road_with_officers
 
 NAME = {"prs_FirstName": "Тўқима шахс"}
 DAY: Final = "2026-09-01"
@@ -63,12 +63,7 @@ _TURN = itertools.count()
 @pytest.fixture(scope="module")
 def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     """Give a road whose first country allows emergencies, with three officers at the agency."""
-    with road(tmp_path_factory.mktemp("road")) as made:
-        made.gateway(made.agency)
-        made.gateway(made.shelter)
-        allow_emergencies(made, "kz")
-        for number in range(3):
-            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", 1024)
+    with road_with_officers(tmp_path_factory.mktemp("road"), 1024) as made:
         yield made
 
 

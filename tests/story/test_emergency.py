@@ -42,7 +42,7 @@ from support.gateways import (
     view,
     withdraw_all,
 )
-from support.nodes import Road, allow_emergencies, road
+from support.nodes import Road, allow_emergencies, road, road_with_officers
 
 CHEAP = 1024
 CHILD = {"prs_FirstName": "Тўқима шахс", "prs_Birthdate": "2015-04-12", "is_minor": False}
@@ -60,12 +60,7 @@ FALLEN = Decision(
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     """Give a road whose first country allows it, with three officers at the agency."""
-    with road(tmp_path_factory.mktemp("road")) as made:
-        made.gateway(made.agency)
-        made.gateway(made.shelter)
-        allow_emergencies(made, "kz")
-        for number in range(3):
-            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
+    with road_with_officers(tmp_path_factory.mktemp("road"), CHEAP) as made:
         yield made
 
 

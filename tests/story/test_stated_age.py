@@ -14,12 +14,12 @@ from refbus.core.units import DAY_MS
 from refbus.errors import Code, ConsentError
 from refbus_gateway.cases import casework
 from refbus_gateway.courses import returns as courses
-from refbus_gateway.forms import casefile
 from refbus_gateway.forms.problems import CaseInvalidError
 from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, consents, referrals, set_aside
 from refbus_gateway.store.set_aside import AsideState
+from support.altered import without_age_checks
 from support.commands import Commands, file
 from support.gateways import case_file, consent_file, id_of, incoming, line, new_case, open_at, refer, take_consent
 from support.homecoming import CHILD_CONSENT, E, Homecoming
@@ -217,11 +217,7 @@ def test_the_recipient_refuses_a_stated_child_that_an_altered_program_sent_as_an
     own: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both gates pass it, since they see no age; the office takes nothing of it in."""
-    with monkeypatch.context() as altered:
-        altered.setattr(casefile, "check_fields", lambda *_args: None)
-        altered.setattr(age_check, "with_majority", lambda _gateway, _tx, _case, record: record)
-        altered.setattr(age_check, "require_same_age", lambda *_args: None)
-        altered.setattr(age_check, "require_clear", lambda *_args: None)
+    with without_age_checks(monkeypatch):
         case = new_case(own.kz, about("altered", FIFTEEN))
         take_consent(own.kz, case, consent_file())
         refer(own.kz, case)

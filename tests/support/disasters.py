@@ -21,7 +21,7 @@ from refbus.tlog.witness import origin_hash
 from refbus.wire.logs import LogProofs
 from refbus_auditor.rebuild import Request, rebuild
 from support.auditors import AuditNode, Auditors
-from support.directories import auditor, log_secret
+from support.directories import auditor, gate, log_secret
 from support.logs import mth
 
 COUNT = 300
@@ -45,6 +45,17 @@ class Disaster:
         """Return a copy of the store as it is now."""
         self.node.home.database.copy_to(self.folder / "old.db")
         return self.folder / "old.db"
+
+    def another_history(self, shared: int) -> tuple[Path, Path]:
+        """Let this log begin with `shared` entries and go on otherwise; return its files and a copy of its store."""
+        world = Auditors(self.folder / "elsewhere", ("kz",), quorum=0)
+        node, copy = world.nodes["kz"], self.folder / "other.db"
+        world.log(shared)
+        node.bus.put("kz.audit", world.entry_of(gate("kz"), decision_id=b"another" + bytes(9)).encode())
+        world.settle()
+        node.home.database.copy_to(copy)
+        world.close()
+        return node.home.log_folder, copy
 
     def grow(self, count: int = 10) -> None:
         """Let the log go on."""

@@ -41,6 +41,7 @@ from refbus_gate.home import GateHome
 from refbus_gate.restored import recognise
 from refbus_gate.source import consumer_of
 from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.people import officers
 from support.audit import entries_in
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.clocks import steady_clock
@@ -236,6 +237,18 @@ def allow_emergencies(made: Road, country: str) -> None:
     """Let a country's policy allow emergency disclosures."""
     off, on = "emergency_disclosure = false", "emergency_disclosure = true"
     change_policy(made, country, lambda text: text.replace(off, on))
+
+
+@contextmanager
+def road_with_officers(folder: Path, memory_kib: int) -> Iterator[Road]:
+    """Give a road whose first country allows emergencies, with three officers at the agency."""
+    with road(folder) as made:
+        made.gateway(made.agency)
+        made.gateway(made.shelter)
+        allow_emergencies(made, "kz")
+        for number in range(3):
+            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", memory_kib)
+        yield made
 
 
 def change_policy(made: Road, country: str, change: Callable[[str], str], version: int = 2) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
-from contextlib import suppress
 
 from chaos import logs
 from chaos.ground import Ground, wait
 from chaos.journal import Nature, Planned
 from demo.world import PASSPHRASE, TOOLS_PATH, produce_all
+from kafka.processes import standing_still
 from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batches import MOST_UNPACKED
@@ -36,14 +35,9 @@ def freeze(ground: Ground, country: CountryCode) -> None:
     """Stop a gate for longer than its session, and let it go on in the middle of its work."""
     ground.wait_working(country)
     service = ground.stack.services[f"gate-{country}"]
-    pid = service.pid
-    os.kill(pid, signal.SIGSTOP)
-    ground.count("SIGSTOP past the session")
-    try:
+    with standing_still(service.pid):
+        ground.count("SIGSTOP past the session")
         time.sleep(SESSION_S + 3.0)
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def second_owner(ground: Ground, country: CountryCode) -> None:
@@ -53,18 +47,13 @@ def second_owner(ground: Ground, country: CountryCode) -> None:
     """
     ground.wait_working(country)
     first = ground.stack.services[f"gate-{country}"]
-    pid = first.pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with standing_still(first.pid):
         for lock in (ground.world.paths.gate(country) / "store").glob("*.lock"):
             lock.unlink()
         before = ground.decided(country)
         ground.start_gate(country, f"gate-{country}-2")
         ground.count("second owner of a store")
         wait(lambda: ground.decided(country) > before, 30.0)
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def fail_over(ground: Ground, country: CountryCode, active: str, standby: str) -> None:
@@ -132,13 +121,9 @@ def kill_broker(ground: Ground, country: CountryCode, seconds: float) -> None:
 
 def still(ground: Ground, country: CountryCode, seconds: float) -> None:
     """Let a broker stand still for a while."""
-    pid = ground.world.brokers[country].each[0].pid
-    os.kill(pid, signal.SIGSTOP)
-    ground.count("SIGSTOP of a broker")
-    try:
+    with standing_still(ground.world.brokers[country].each[0].pid):
+        ground.count("SIGSTOP of a broker")
         time.sleep(seconds)
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def stall_broker(ground: Ground, country: CountryCode, seconds: float) -> None:

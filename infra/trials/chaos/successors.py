@@ -8,7 +8,6 @@ entry must be in one history, once, with a proof. The negative control has nobod
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from chaos.stage import KZ, Cast
 from demo.gauges import samples
 from demo.processes import Service
 from kafka.ports import free_ports
+from kafka.processes import standing_still
 
 NAME = "an auditor's standby takes over"
 CONTROL = "an auditor killed for good, nobody stands by"
@@ -157,32 +157,25 @@ class _Play:
     def _freeze(self) -> None:
         """Let the leader stand still: it keeps the lock, and nobody may sign beside it."""
         leader, _other = self._leader()
-        pid, before = self.ground.stack.services[leader].pid, proven(self.ground)
-        os.kill(pid, signal.SIGSTOP)
-        self.ground.count("SIGSTOP of the leading auditor")
-        try:
+        before = proven(self.ground)
+        with standing_still(self.ground.stack.services[leader].pid):
+            self.ground.count("SIGSTOP of the leading auditor")
             self.leaves += write(self.ground, _BATCH)
             time.sleep(_FROZEN_S)
             beside = proven(self.ground) - before
             self.tally.add("unaccounted", beside, f"{beside} entries proven beside a leader that stands still")
-        finally:
-            os.kill(pid, signal.SIGCONT)
         self._live()
 
     def _lose_lock(self) -> None:
         """Let two auditors own one log for a moment, as on a disk whose locks do not hold."""
         leader, other = self._leader()
-        pid = self.ground.stack.services[leader].pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with standing_still(self.ground.stack.services[leader].pid):
             self.leaves += write(self.ground, _BATCH)
             (self.ground.world.paths.home(self.ground.stack.auditor(KZ)) / "store" / "auditor.db.lock").unlink()
             self.ground.count("second owner of a log")
             if not wait(self._is_proven, _END_S):
                 raise TimeoutError(f"{other} did not take over from one that had lost its lock")
             self.leaves += write(self.ground, _BATCH)
-        finally:
-            os.kill(pid, signal.SIGCONT)
         self._live()
 
     def _at_points(self) -> None:

@@ -211,19 +211,12 @@ def test_an_order_to_erase_keeps_its_answer(lost: Disaster) -> None:
     lost.require_goes_on()
 
 
-def _forked(disaster: Disaster) -> Path:
-    other = Auditors(disaster.folder / "elsewhere", ("kz",), quorum=0)
-    other.log(COUNT - 1)
-    other.nodes["kz"].bus.put("kz.audit", other.entry_of(gate("kz"), decision_id=b"another" + bytes(9)).encode())
-    other.settle()
-    return other.nodes["kz"].home.log_folder
-
-
 @pytest.mark.parametrize("end", [False, True])
 def test_two_histories_are_never_put_together(lost: Disaster, end: bool) -> None:
     """Two roots for one size, both signed by this log: nothing is rebuilt and nothing ends, a person must look."""
     lost.lose_store()
-    lost.refuses(Code.LOG_FORKED, _forked(lost), end=end)
+    files, _store = lost.another_history(COUNT - 1)
+    lost.refuses(Code.LOG_FORKED, files, end=end)
 
 
 def test_a_store_that_is_the_newest_is_left_alone(lost: Disaster) -> None:

@@ -14,7 +14,6 @@ from refbus.tlog.note import Note
 from refbus.tlog.witness import origin_hash
 from refbus_auditor.known import keep_newer
 from refbus_auditor.ledger import PUBLISHED_WRITER, Standing
-from support.auditors import Auditors
 from support.directories import gate
 from support.disasters import COUNT, Disaster, records
 from support.logs import mth
@@ -143,13 +142,8 @@ def test_entries_that_were_never_signed_are_no_other_history(lost: Disaster, end
 
 def test_what_a_store_signed_is_another_history(lost: Disaster) -> None:
     """Entries that differ below what it has signed: nothing is put together, also where the sizes are others."""
-    other = Auditors(lost.folder / "elsewhere", ("kz",), quorum=0)
-    other.log(COUNT - 2)
-    other.nodes["kz"].bus.put("kz.audit", other.entry_of(gate("kz"), decision_id=b"another" + bytes(9)).encode())
-    other.settle()
-    other.nodes["kz"].home.database.copy_to(lost.folder / "other.db")
-    other.close()
-    lost.lose_store(lost.folder / "other.db")
+    _files, store = lost.another_history(COUNT - 2)
+    lost.lose_store(store)
     lost.refuses(Code.LOG_FORKED)
 
 

@@ -16,7 +16,7 @@ from refbus_gateway.actions.emergencies import Decision, OfficerWord
 from refbus_gateway.people import officers
 from support.desks import desk_of
 from support.gateways import case_file, new_case
-from support.nodes import Road, allow_emergencies, road
+from support.nodes import Road, road_with_officers
 
 CHEAP = 64
 
@@ -24,12 +24,7 @@ CHEAP = 64
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     """Give a road whose first country allows it, with three officers at the agency."""
-    with road(tmp_path_factory.mktemp("road")) as made:
-        made.gateway(made.agency)
-        made.gateway(made.shelter)
-        allow_emergencies(made, "kz")
-        for number in range(3):
-            officers.add(made.kz, made.home(made.agency), "DUTY_OFFICER", f"own {number}", CHEAP)
+    with road_with_officers(tmp_path_factory.mktemp("road"), CHEAP) as made:
         yield made
 
 
