@@ -109,8 +109,7 @@ def _by_fields(own: Mapping[str, Any], rules: AgeRules, at_ms: int) -> AgeGroup 
         return None
     if not all(isinstance(each, int) for each in ages):
         return AgeGroup.UNKNOWN
-    stated = StatedAge(own.get(LEAST, 0), ages[-1], iso_day(str(own[DAY])) if DAY in own else None, firm=True)
-    return age_of(AgeFacts(stated=stated), rules, at_ms).group
+    return _group(own.get(LEAST, 0), ages[-1], iso_day(str(own[DAY])) if DAY in own else None, rules, at_ms)
 
 
 def _stated_span(by_to: Mapping[str, list[Fact]], lost: list[Lost], rules: AgeRules, at_ms: int) -> Span | None:
@@ -154,8 +153,11 @@ def _by_birth(born: Fact, rules: AgeRules, at_ms: int) -> AgeGroup:
 
 def _by_age(span: Span, rules: AgeRules, at_ms: int) -> AgeGroup:
     """Return what an age certainly says, were it no estimate."""
-    stated = StatedAge(span.least, span.most, span.on.isoformat(), firm=True)
-    return age_of(AgeFacts(stated=stated), rules, at_ms).group
+    return _group(span.least, span.most, span.on.isoformat(), rules, at_ms)
+
+
+def _group(least: int, most: int, on: str | None, rules: AgeRules, at_ms: int) -> AgeGroup:
+    return age_of(AgeFacts(stated=StatedAge(least, most, on, firm=True)), rules, at_ms).group
 
 
 def standing(answers: Mapping[str, Any], told: Told) -> dict[str, Any]:

@@ -109,8 +109,8 @@ def rules_of(policy: CountryPolicy | None) -> AgeRules:
 def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
     """Derive the age group at `at_ms` (UTC). A birth date counts before any statement; a doubt counts as a child."""
     stated = _stated_span(facts, rules, at_ms)
-    if facts.birthdate is None and stated is not None:
-        return _by_stated_age(facts, stated, rules, at_ms)
+    if facts.birthdate is None and facts.stated is not None and stated is not None:
+        return _by_stated_age(facts, facts.stated, _majorities(stated, rules), at_ms)
     born = None if facts.birthdate is None else birth_span(facts.birthdate)
     if born is None:
         wrong = () if facts.birthdate is None else (said("the birth date is none"),)
@@ -151,10 +151,8 @@ def _by_birth(
     return Age(_with_statements(by_age, facts, facts.stated) or _stated(facts), clashes, *majorities)
 
 
-def _by_stated_age(facts: AgeFacts, span: tuple[date, date], rules: AgeRules, at_ms: int) -> Age:
+def _by_stated_age(facts: AgeFacts, stated: StatedAge, majorities: tuple[int, int], at_ms: int) -> Age:
     """Derive the age group from a stated age. That of an adult counts if it is no estimate and nobody says child."""
-    stated = facts.stated or StatedAge(0, 0)
-    majorities = _majorities(span, rules)
     by_age = _group_at(*majorities, at_ms)
     clashes = tuple(_stated_clashes(by_age, facts, stated))
     group = _with_statements(by_age, facts, stated)
