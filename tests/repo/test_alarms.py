@@ -23,6 +23,7 @@ ALLOWED = {
     "removal.py": _OURS,
     "restore.py": "three at most, when a person restores a backup",
     "retention.py": _OURS,
+    "reversals.py": _OURS,
     "synchroniser.py": "one for each jump of this computer's clock",
     "unreadable.py": _ONE,
     "withdrawals.py": _OURS,

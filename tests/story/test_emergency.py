@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from refbus.core.consent.legal_basis import Ground, Incapacity, Protects, ReviewResult
+from refbus.core.directory import OrgStatus
 from refbus.core.ids import OrgId
 from refbus.core.vocabulary import DataCategory, EventType
 from refbus.crypto.signing import SigningPair
@@ -26,6 +27,7 @@ from refbus_gateway.paper.disclosure_page import Wording
 from refbus_gateway.people import officers
 from refbus_gateway.reports import disclosure_report
 from refbus_gateway.reports.disclosure_report import Became, Report
+from refbus_gateway.reports.overview import Hop
 from refbus_gateway.rules import age_check, course_state
 from refbus_gateway.store import alarms, cases, referrals
 from support.commands import Commands, file
@@ -35,6 +37,7 @@ from support.gateways import (
     consent_file,
     id_of,
     incoming,
+    line,
     new_case,
     open_at,
     refer,
@@ -43,8 +46,10 @@ from support.gateways import (
     withdraw_all,
 )
 from support.nodes import Road, allow_emergencies, road, road_with_officers
+from support.replays import newest_refused, replay, set_status
 
 CHEAP = 1024
+ANOTHER = OrgId("uz-1ega1a1d")
 CHILD = {"prs_FirstName": "Тўқима шахс", "prs_Birthdate": "2015-04-12", "is_minor": False}
 FALLEN = Decision(
     recipient=OrgId("uz-she1ter1"),
@@ -339,3 +344,25 @@ def words(gateway: Gateway) -> list[str]:
 def doubts(gateway: Gateway) -> int:
     """Return how many alarms about ages stand."""
     return len(words(gateway))
+
+
+def test_a_no_is_told_behind_an_emergency_that_a_gate_refused_and_let_through(office: Road) -> None:
+    """The person woke up and said no while it was refused: nobody had to be told then, and the recipient is later."""
+    case = new_case(office.kz, case_file(about="Fictional: refused"))
+    take_consent(office.kz, case, consent_file(ANOTHER))
+    set_status(office, OrgStatus.SUSPENDED)
+    office.nodes["kz"].work()
+    with office.kz.store.write() as tx:
+        number = emergencies.invoke(office.kz, tx, cases.get(tx, case), FALLEN, word(office, 0, 1)).id
+    office.settle()
+    assert line(office.kz, number, EventType.EMERGENCY_INVOKED).hop is Hop.REFUSED
+    set_status(office, OrgStatus.ACTIVE)
+    withdraw_all(office.kz, case)
+    office.settle()
+    replay(office, "kz", newest_refused(office, "kz"))
+    office.settle()
+    there = incoming(office.uz, id_of(office.kz, number))
+    with office.uz.store.read() as tx:
+        events = referrals.events_of(tx, referrals.get(tx, there))
+        heard = [one.block.event_type for one in events if not one.outgoing]
+    assert heard == [EventType.EMERGENCY_INVOKED, EventType.CONSENT_WITHDRAWN]

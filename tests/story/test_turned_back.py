@@ -6,7 +6,6 @@ import pytest
 
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
-from refbus.node.replay import Order, Person, Request
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.decide import quotas
 from refbus_gateway.actions import links
@@ -18,6 +17,7 @@ from support.desks import desk_of
 from support.gateways import case_file, consent_file, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT
 from support.nodes import Road
+from support.replays import newest_refused, replay
 
 BABY = {"prs_FirstName": "Тўқима бола", "prs_Birthdate": "2026-05-01", "is_minor": True}
 GUARDIAN = {name: value for name, value in CHILD_CONSENT.items() if name != "majority_on"} | {"assent": "NOT_REQUIRED"}
@@ -52,16 +52,9 @@ def turn_back(own: Road, monkeypatch: pytest.MonkeyPatch) -> StoppedRecord:
         patch.setattr(quotas.Room, "holds", lambda *_: next(answers, True))
         own.nodes["kz"].work()
     own.clock.move(hours=1)
-    kept = StoppedRecord.parse(own.bus.records("kz.refused")[0].value)
+    kept = newest_refused(own, "kz")
     assert kept.codes == (Code.TOO_MANY_WAITING,)
     return kept
-
-
-def replay(own: Road, kept: StoppedRecord) -> None:
-    """Let two operators of the own gate decide again about what it refused."""
-    request = Request(kept.decision_id.hex(), "room again", Person("Anna", "anna", own.clock()))
-    order = Order(request, Person("Boris", "boris", own.clock() + 1))
-    own.nodes["kz"].redecider.replay(kept.decision_id, order, lambda *_: None)
 
 
 def wait(own: Road) -> None:
@@ -92,7 +85,7 @@ def test_a_no_after_a_request_was_turned_back_is_told_behind_it(
     own.sync(own.kz)
     say_no(own, baby)
     if replayed:
-        replay(own, kept)
+        replay(own, "kz", kept)
     wait(own)
     assert arrived(own) == BOTH
     with own.kz.store.read() as tx:
@@ -110,7 +103,7 @@ def test_a_no_before_the_office_hears_of_a_refusal_is_told_in_the_end(
     kept = turn_back(own, monkeypatch)
     own.settle()
     if replayed:
-        replay(own, kept)
+        replay(own, "kz", kept)
     wait(own)
     assert arrived(own) == BOTH
 
@@ -122,6 +115,6 @@ def test_a_request_that_was_turned_back_arrives(own: Road, monkeypatch: pytest.M
     kept = turn_back(own, monkeypatch)
     own.sync(own.kz)
     if replayed:
-        replay(own, kept)
+        replay(own, "kz", kept)
     wait(own)
     assert arrived(own) == BOTH[:1]

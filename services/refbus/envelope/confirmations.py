@@ -23,7 +23,7 @@ class Gate(StrEnum):
 
 _ORIGIN, _BOTH = frozenset({Gate.ORIGIN}), frozenset(Gate)
 NOTICES: Final[Mapping[tuple[NoticeKind, NoticeOutcome], frozenset[Gate]]] = {
-    (NoticeKind.RECEIPT, NoticeOutcome.FORWARDED): _ORIGIN,
+    (NoticeKind.RECEIPT, NoticeOutcome.FORWARDED): _BOTH,
     (NoticeKind.RECEIPT, NoticeOutcome.DUPLICATE): _ORIGIN,
     (NoticeKind.RECEIPT, NoticeOutcome.HELD): _BOTH,
     (NoticeKind.RECEIPT, NoticeOutcome.TAKEN): _ORIGIN,
@@ -32,7 +32,8 @@ NOTICES: Final[Mapping[tuple[NoticeKind, NoticeOutcome], frozenset[Gate]]] = {
     (NoticeKind.REFUSAL, NoticeOutcome.DUPLICATE): _BOTH,
     **{(NoticeKind.DELIVERY_FAILED, outcome): _ORIGIN for outcome in NoticeOutcome},
 }
-"""Who may say what about an envelope. TAKEN and QUARANTINED count with the destination's own receipt only."""
+"""Who may say what about an envelope. TAKEN and QUARANTINED count with the destination's own receipt only. FORWARDED
+of the destination's gate: it had refused the envelope, and let it through by order."""
 HOPS: Final[Mapping[NoticeOutcome, HopOutcome]] = {
     NoticeOutcome.TAKEN: HopOutcome.TAKEN,
     NoticeOutcome.QUARANTINED: HopOutcome.QUARANTINED,

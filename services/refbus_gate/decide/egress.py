@@ -69,7 +69,7 @@ class Egress:
         )
         self.work.sends.append(send)
 
-    def tell(self, said: Said, stated: Stated, *, again: bool) -> None:
+    def tell(self, said: Said, stated: Stated, *, again: bool, reverses: bool = False) -> None:
         """Write a sealed notice into the sender's inbox."""
         batch = self.batch
         public = public_key_of(batch.directories.latest, said.to, batch.now_ms)

@@ -85,11 +85,14 @@ class Ingress:
             envelope = opened.envelope
             self.work.to_inbox(opened.block.recipient, InboxKind.EVENT, lambda: envelope)
 
-    def tell(self, said: Said, stated: Stated, *, again: bool) -> None:
-        """Seal a notice for the sender and give it to the gate of its country. Success is told by the hop receipt."""
+    def tell(self, said: Said, stated: Stated, *, again: bool, reverses: bool = False) -> None:
+        """Seal a notice for the sender and give it to the gate of its country. Success is told by the hop receipt.
+
+        That came before a refusal, so what was let through behind one is told here.
+        """
         batch = self.batch
         public = public_key_of(batch.directories.latest, said.to, batch.now_ms)
-        if again or public is None or not said.codes:
+        if again or public is None or not (said.codes or reverses):
             return
 
         def make() -> bytes:

@@ -243,7 +243,7 @@ def _nos_to(gateway: Gateway, tx: Transaction, case: Case, party: Counterpart) -
         found = [name for name in chains if name == newest_id or not _is_withdrawn(chains[name])]
         return [_no_after(gateway, chains[name]) for name in found]
     said = [kept.signed.record for kept in kept_here if _ours(gateway, kept)]
-    if not said or not disclosures.reached(tx, case, party.org):
+    if not said or not disclosures.may_reach(tx, case, party.org):
         return []
     fresh = dataclasses.replace(
         said[-1],

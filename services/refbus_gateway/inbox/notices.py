@@ -20,7 +20,7 @@ from refbus.wire.transport import GateNotice, HopReceipt, NoticeKind, NoticeOutc
 from refbus_gateway.cases import companions
 from refbus_gateway.home.confirmation import UnknownHereError
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.inbox import timers
+from refbus_gateway.inbox import reversals, timers
 from refbus_gateway.store import alarms, consents, outbox, positions, referrals, statements
 from refbus_gateway.store.outbox import OutboxRow, RowState
 from refbus_gateway.store.referrals import EventStatus
@@ -122,9 +122,9 @@ def _keep_statement(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: G
 
 def _destination(gateway: Gateway, tx: Transaction, row: OutboxRow) -> CountryCode | None:
     """Return the country of the organisation that an envelope of ours is sealed to; None when nobody can tell."""
-    for org in gateway.directory().organisations.values():
-        if any(key.kid == row.recipient_kid for key in org.kem_keys):
-            return org.country
+    member = reversals.recipient_of(gateway, row)
+    if member is not None:
+        return member.country
     if row.event_id is None or row.referral is None or referrals.case_of(tx, row.referral).key is None:
         return None
     # By its id, which begins with it: the directory does not list the organisation when its country has left.
@@ -132,12 +132,12 @@ def _destination(gateway: Gateway, tx: Transaction, row: OutboxRow) -> CountryCo
 
 
 def _is_in_their_country(gateway: Gateway, row: OutboxRow, notice: GateNotice, destination: CountryCode | None) -> bool:
-    """Whether the gate of the recipient's country has the envelope: by its own signature, or because it is ours.
+    """Whether the gate of the recipient's country has the envelope: by its own word or signature.
 
     What our gate says of that one without its signature, as gates of the first release do, shows no more than that
     ours has passed it on. Raises UntrustedError RECEIPT_INVALID, UncheckableError KEY_UNKNOWN, MalformedError.
     """
-    if destination == gateway.country:
+    if destination is not None and notice.from_gate == gate_id(destination):
         return notice.kind is NoticeKind.RECEIPT and notice.outcome is not NoticeOutcome.HELD
     expected = HOPS.get(notice.outcome)
     if expected is None or destination is None or not notice.receipt:
@@ -176,6 +176,7 @@ def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
     aside = notice.outcome is NoticeOutcome.QUARANTINED and arrived
     after_all = row.state is RowState.TAKEN and (aside or (refused and notice.from_gate != gateway.gate))
     if row.state in outbox.ENDED and not after_all:
+        reversals.take_in(gateway, tx, row, notice, arrived=arrived)
         return
     if notice.kind is NoticeKind.DELIVERY_FAILED and Code.ORGANISATION_UNKNOWN not in notice.codes:
         request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
@@ -227,9 +228,7 @@ def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNoti
     if codes == {Code.NOT_YET_VALID}:
         wait_for_consent(gateway, tx, row)
         return
-    outbox.set_state(tx, row.id, RowState.REFUSED)
-    if row.event_id is not None:
-        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+    reversals.end(tx, row)
     if row.referral is not None and Code.STATE_NOT_ALLOWED in codes:
         companions.look_again(tx, referrals.get(tx, row.referral))
     told = said("%(gate)s refused outbox %(number)s", gate=notice.from_gate, number=row.id)
@@ -275,8 +274,7 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
     if envelopes[-1].id != row.id:  # a fresh one is on its way already
         return
     if len(envelopes) > MOST_RENEWALS and not consents.is_withdrawal(tx, row.event_id):
-        outbox.set_state(tx, row.id, RowState.REFUSED)
-        referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+        reversals.end(tx, row)
         told = said("outbox %(number)s: given up after %(most)s envelopes", number=row.id, most=MOST_RENEWALS)
         alarms.raise_alarm(tx, code, told, gateway.now_ms())
     else:

@@ -24,7 +24,15 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import WithdrawalRow, withdrawal_of_row
 from refbus_gateway.store.referrals import Event, EventStatus
-from refbus_gateway.store.schema import counterparts, disclosures, events, referrals, subject_notices, withdrawals
+from refbus_gateway.store.schema import (
+    counterparts,
+    disclosures,
+    events,
+    outbox,
+    referrals,
+    subject_notices,
+    withdrawals,
+)
 from refbus_gateway.store.session import Transaction, slices
 from refbus_gateway.store.vault import member_of
 
@@ -120,6 +128,15 @@ def reached(tx: Transaction, case: Case, org: OrgId) -> bool:
     mine = (disclosures.c.case_id == case.id, disclosures.c.org_hash == hash_of(tx, case, org))
     found = query.where(*mine, events.c.status != EventStatus.REFUSED)
     return tx.connection.execute(found).first() is not None
+
+
+def may_reach(tx: Transaction, case: Case, org: OrgId) -> bool:
+    """Whether something of a case left to an organisation, or may have: also what a gate refused and may let on yet."""
+    if reached(tx, case, org):
+        return True
+    query = select(disclosures.c.id).join(outbox, outbox.c.event_id == disclosures.c.event_id)
+    mine = (disclosures.c.case_id == case.id, disclosures.c.org_hash == hash_of(tx, case, org))
+    return tx.connection.execute(query.where(*mine, outbox.c.handed_ms.is_not(None))).first() is not None
 
 
 def hash_of(tx: Transaction, case: Case, org: OrgId) -> bytes:

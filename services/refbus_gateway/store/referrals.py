@@ -315,6 +315,13 @@ def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:
     lookups.forget_of_event(tx, row_id)
 
 
+def status_of(tx: Transaction, row_id: int) -> EventStatus:
+    """Return where an event stands; works for erased cases too."""
+    return member_of(
+        EventStatus, tx.connection.execute(select(events.c.status).where(events.c.id == row_id)).scalar_one()
+    )
+
+
 def mark_seen(tx: Transaction, row_id: int, now_ms: int) -> bool:
     """Note that a person has opened an incoming event; True the first time."""
     change = update(events).where(events.c.id == row_id, events.c.seen_ms.is_(None)).values(seen_ms=now_ms)

@@ -24,12 +24,11 @@ from refbus.said import Said, said
 from refbus_gateway.cases import companions
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.inbox import notices, repetitions
+from refbus_gateway.inbox import notices, repetitions, reversals
 from refbus_gateway.outbox import announcements, envelopes
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import alarms, cases, consents, outbox, referrals, sendable
 from refbus_gateway.store.outbox import OutboxRow, RowState
-from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.sendable import NO_KEY
 from refbus_gateway.store.session import Transaction
 
@@ -273,8 +272,7 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
             notices.wait_for_consent(gateway, tx, row)
             return
         if not consents.is_withdrawal(tx, row.event_id):
-            outbox.set_state(tx, row.id, RowState.REFUSED)
-            referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
+            reversals.end(tx, row)
         alarms.raise_alarm(tx, error.code, said("outbox %(number)s: not sent again", number=row.id), gateway.now_ms())
 
 

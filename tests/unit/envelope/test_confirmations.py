@@ -34,7 +34,7 @@ def notice(by: str, kind: NoticeKind, outcome: NoticeOutcome) -> GateNotice:
 @pytest.mark.parametrize(
     ("kind", "outcome", "speakers"),
     [
-        (NoticeKind.RECEIPT, NoticeOutcome.FORWARDED, {"kz"}),
+        (NoticeKind.RECEIPT, NoticeOutcome.FORWARDED, {"kz", "uz"}),
         (NoticeKind.RECEIPT, NoticeOutcome.TAKEN, {"kz"}),
         (NoticeKind.RECEIPT, NoticeOutcome.HELD, {"kz", "uz"}),
         (NoticeKind.REFUSAL, NoticeOutcome.REFUSED, {"kz", "uz"}),
