@@ -30,6 +30,7 @@ from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, keep, machine, table, write
 from bench.stage import Stage, staged
+from demo.processes import leaving_nothing
 from demo.world import ROOT
 
 OUT = ROOT / "var" / "bench"
@@ -184,7 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--leaves: 1 to {proving.MOST_LEAVES:,}")
     print(machine())
     bench = Bench(OUT / "work", tuple(given.only), given.events, given.leaves, given.cases, given.referrals)
-    bench.run()
+    with leaving_nothing():
+        bench.run()
     print(f"\n{machine()}")
     print("\n".join(table(bench.measures)))
     if given.keep:

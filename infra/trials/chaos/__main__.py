@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from chaos.stage import Cast, Scenario
 from chaos.standbys import STANDBYS
 from chaos.stores import StoresScenario
 from chaos.successors import SuccessorsScenario
+from demo.processes import leaving_nothing
 from demo.world import ROOT
 from kafka import Broker
 
@@ -77,7 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.list:
         print("\n".join(each.name for each in (*ALL, *CONTROLS)))
         return 0
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    with leaving_nothing():
+        return _run(given)
+
+
+def _run(given: argparse.Namespace) -> int:
     began = time.monotonic()
     results: list[Result] = []
     print(heading(), flush=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from demo.gauges import wait_for
 from demo.homecoming import CHANGES_HER_MIND, CHILD, GOES_HOME, IS_MISSING, Ended, Homecomings
 from demo.office import CommandFailedError, Office
 from demo.plan import planned_cases
+from demo.processes import leaving_nothing
 from demo.proving import Proofs, Proven, summary
 from demo.stack import Stack, StackError, up
 from demo.story import Story
@@ -51,9 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--federated", type=int, choices=[0, 1], default=0, help="one TLS cluster for each country")
     federated = bool(parser.parse_args(arguments).federated)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that what was started is stopped
     try:
-        return _run(federated=federated)
+        with leaving_nothing():
+            return _run(federated=federated)
     except RefbusError as failed:
         problem = "\n".join(as_lines(failed))
     except (StackError, BrokerFailedError, ArtifactError, CommandFailedError, TimeoutError, AssertionError) as failed:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from types import FrameType
+from typing import IO, NoReturn
 
 from kafka.ports import free_ports
 
@@ -143,19 +146,70 @@ def stop_pids(pids: Sequence[tuple[int, str]]) -> None:
     """End processes that another run of ours started, given as (id, start mark): a reused id is left alone."""
     ours = [pid for pid, mark in pids if start_mark(pid) == mark]
     for pid in ours:
-        os.kill(pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_GRACE_S
     while time.monotonic() < deadline and any(start_mark(pid) for pid in ours):
         time.sleep(0.1)
     for pid, mark in pids:
         if start_mark(pid) == mark:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def leaving_nothing() -> Iterator[None]:
+    """Let SIGTERM end this process in good order, whatever runs in the block; no child of ours is left then.
+
+    A second signal changes nothing (`timeout` sends two): it would cut off what the first one stops. What a thread has
+    started after everything was stopped is ended too.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, _go_on)
+        _end_children()
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, _go_on)
+    sys.exit(143)
+
+
+def _go_on(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing. SIG_IGN would be inherited by what is started meanwhile."""
+
+
+def _end_children() -> None:
+    """End every child of this process that has a session of its own, as services, brokers and servers have."""
+    while left := _own_sessions():
+        for pid, _ in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        stop_pids(left)
+
+
+def _own_sessions() -> list[tuple[int, str]]:
+    """Return id and start mark of each living child of this process that leads a session."""
+    found = list[tuple[int, str]]()
+    for place in Path("/proc").glob("[0-9]*"):
+        pid = int(place.name)
+        fields = _fields(pid)
+        if fields and fields[0] != "Z" and int(fields[1]) == os.getpid() and int(fields[3]) == pid:
+            found.append((pid, fields[19]))
+    return found
 
 
 def start_mark(pid: int) -> str:
     """Return what tells this process from a later one with the same id (its start time), "" when there is none."""
+    fields = _fields(pid)
+    return "" if not fields or fields[0] == "Z" else fields[19]
+
+
+def _fields(pid: int) -> list[str]:
+    """Return what proc_pid_stat(5) says behind the name: state, parent, group, session, ...; nothing without one."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+        return []

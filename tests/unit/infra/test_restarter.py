@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +21,8 @@ from chaos.result import Result
 from chaos.stage import Cast
 from chaos.stores import StoresScenario
 from demo import processes
-from demo.processes import Command, Service
+from demo.processes import Command, Service, start_mark
+from demo.world import TOOLS_PATH
 from kafka.patience import wait
 
 SERVES = """
@@ -31,6 +34,31 @@ except OSError:
     sys.exit(f"SETTINGS_INVALID metrics port {port} cannot be used")
 time.sleep(600)
 """
+
+TRIAL = """
+import subprocess, sys, threading, time
+from demo.processes import leaving_nothing
+
+def start(name):
+    words = [sys.executable, "-c", "import time; time.sleep(600)"]
+    print(name, subprocess.Popen(words, start_new_session=True).pid, flush=True)
+
+def late():
+    clearing.wait()
+    start("late")
+
+clearing = threading.Event()
+threading.Thread(target=late, daemon=True).start()
+with leaving_nothing():
+    start("early")
+    try:
+        time.sleep(600)
+    finally:
+        clearing.set()
+        sys.stdin.readline()
+        print("cleared", flush=True)
+"""
+"""A trial that starts something, and while it clears away a thread of it starts something more."""
 
 
 def command(folder: Path, code: str, **environment: str) -> Command:
@@ -90,3 +118,23 @@ def test_a_trial_ends_at_once_when_a_service_is_given_up(tmp_path: Path, monkeyp
     result = play(Waits(), Cast(tmp_path, 1, None, None))  # type: ignore[arg-type]
     assert not result.good
     assert result.stuck.startswith("fictional ended 4 times")
+
+
+def test_a_trial_that_is_ended_leaves_nothing_running() -> None:
+    """A second SIGTERM does not cut off what the first one stops, and what a thread starts meanwhile is ended too."""
+    environment = {**os.environ, "PYTHONPATH": TOOLS_PATH}
+    trial = subprocess.Popen(
+        (sys.executable, "-c", TRIAL), env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with trial:
+        assert trial.stdin is not None
+        assert trial.stdout is not None
+        started = [trial.stdout.readline().split()]
+        trial.send_signal(signal.SIGTERM)
+        started.append(trial.stdout.readline().split())
+        trial.send_signal(signal.SIGTERM)
+        said, _ = trial.communicate("\n", timeout=120)
+    assert [name for name, _ in started] == ["early", "late"]
+    assert said == "cleared\n"
+    assert trial.returncode == 143
+    assert [start_mark(int(pid)) for _, pid in started] == ["", ""]
