@@ -23,7 +23,7 @@ from kafka import Broker
 from kafka.certificates import Certificates
 from refbus.bus import batchreader, certificates, confluent
 from refbus.bus.address import BrokerAddress
-from refbus.bus.port import AclRule, Operation, QuotaChange, Reader, Record, ResourceKind
+from refbus.bus.port import AclRule, Operation, QuotaChange, Reader, Record, ResourceKind, reader_group
 from refbus.bus.topicplan import apply, plan, verify
 from refbus.bus.topicset import gate_group, wanted
 from refbus.core.directory import OrgStatus
@@ -186,6 +186,18 @@ def test_an_outbox_is_read_by_the_gate_alone(cluster: Broker) -> None:
     assert may_read(cluster, gate("kz"), "kz.outbox")
     for other in (agency("kz"), ngo("kz"), gate("uz")):
         assert not may_read(cluster, other, "kz.outbox")
+
+
+def test_a_reader_without_a_group_is_refused_nothing(cluster: Broker) -> None:
+    """Its client asks who keeps its group, twice a second while it is refused: no broker's log is filled with that."""
+    seen = cluster.log.stat().st_size
+    reader = confluent.reader(cluster.address(ngo("kz")), f"kz.inbox.{ngo('kz')}")
+    for _ in range(3):
+        reader.read(1, 1.0)
+    reader.close()
+    assert "Denied" not in cluster.log.read_bytes()[seen:].decode(errors="replace")
+    with pytest.raises(TransportError):
+        confluent.admin(cluster.address(ngo("kz"))).set_group_offset(reader_group(KZ), "kz.outbox", 0)
 
 
 def test_a_suspended_organisation_is_shut_out(cluster: Broker) -> None:

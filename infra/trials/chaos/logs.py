@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from refbus.bus.address import BrokerAddress
+from refbus.bus.port import reader_group
 
 READ_S = 60.0
 
@@ -31,7 +32,7 @@ def read_topic(address: BrokerAddress, topic: str, *, isolation: str = "read_com
     consumer = Consumer(
         address.client_config("chaos-oracle")
         | {
-            "group.id": "chaos-oracle",  # demanded by the client; nothing is joined or committed
+            "group.id": _group(topic),
             "enable.auto.commit": False,
             "isolation.level": isolation,
             "enable.partition.eof": True,
@@ -48,13 +49,18 @@ def read_topic(address: BrokerAddress, topic: str, *, isolation: str = "read_com
 
 def ends(address: BrokerAddress, topics: Mapping[str, object] | list[str]) -> dict[str, int]:
     """Return the offset behind the last record of each topic. Raises TopicUnreadableError."""
-    consumer = Consumer(address.client_config("chaos-ends") | {"group.id": "chaos-oracle"})
+    consumer = Consumer(address.client_config("chaos-ends") | {"group.id": _group(next(iter(topics)))})
     try:
         return {topic: consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1] for topic in topics}
     except Exception as error:
         raise TopicUnreadableError(str(error)) from error
     finally:
         consumer.close()
+
+
+def _group(topic: str) -> str:
+    """Return the name that the client demands, one that members may ask for; nothing is joined or committed."""
+    return reader_group(topic.partition(".")[0])
 
 
 def _to_the_end(consumer: Consumer, topic: str) -> list[Line]:

@@ -214,7 +214,7 @@ class ConfluentReader(TopicOffsets):
         elif failure.name() in UNREADABLE:
             self._read_otherwise(failure)
         elif failure.code() != KafkaError.GROUP_AUTHORIZATION_FAILED and not failure.retriable():
-            # The client looks for a group's coordinator whether or not it has a group; to be refused that is harmless.
+            # It asks who keeps its group, although it joins none; before `topics apply` it is refused that, no more.
             raise error_of(failure)
 
     def _read_otherwise(self, failure: KafkaError) -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from refbus.bus.address import BrokerAddress
 from refbus.bus.confluent_admin import REQUEST_TIMEOUT_S, ConfluentAdmin, asked, config_of
-from refbus.bus.port import OpenTransaction
+from refbus.bus.port import OpenTransaction, reader_group
 from refbus.errors import Code, SetupError
 
 if TYPE_CHECKING:
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger("refbus.bus.kafka")
 
 
-def new_consumer(address: BrokerAddress) -> Consumer:
-    """Return a client that joins no group, commits nothing and sees committed records only."""
+def new_consumer(address: BrokerAddress, topic: str) -> Consumer:
+    """Return a client for a topic that joins no group, commits nothing and sees committed records only.
+
+    It has the name of a group because the client demands one, and asks who keeps that group: twice a second for as long
+    as it is refused, and a broker notes each refusal in its log. So there is a name that every member may ask for.
+    """
     return Consumer(
         config_of(address, "refbus-reader")
         | {
-            "group.id": "refbus-unused",  # the client demands a name; no group is joined, nothing is committed
+            "group.id": reader_group(topic.partition(".")[0]),
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
@@ -47,7 +51,7 @@ class TopicOffsets:
     def __init__(self, address: BrokerAddress, topic: str) -> None:
         self._address = address
         self._topic = topic
-        self._client = new_consumer(address)
+        self._client = new_consumer(address, topic)
         self._asking: Line | None = None
 
     def begin_offset(self) -> int:
@@ -99,7 +103,7 @@ class TopicOffsets:
     def _asked_anew(self) -> tuple[int, int]:
         """Ask by a new client, which takes the place of the old one. A reader that fetches keeps its own."""
         self._client.close()
-        self._client = new_consumer(self._address)
+        self._client = new_consumer(self._address, self._topic)
         return self._ends(self._client)
 
     def _ends(self, client: Consumer) -> tuple[int, int]:

@@ -138,10 +138,11 @@ class Reader(Offsets, Protocol):
 
 
 class Operation(StrEnum):
-    """What an access rule allows on a topic."""
+    """What an access rule allows."""
 
     READ = "READ"
     WRITE = "WRITE"
+    DESCRIBE = "DESCRIBE"
     DESCRIBE_CONFIGS = "DESCRIBE_CONFIGS"
 
 
@@ -155,6 +156,11 @@ class ResourceKind(StrEnum):
 
 CLUSTER_NAME = "kafka-cluster"
 """The name by which Kafka's access rules call the cluster itself."""
+
+
+def reader_group(country: str) -> str:
+    """Return the group that readers on a country's cluster name to its brokers; the rules let nobody join it."""
+    return f"refbus-reader-{country}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

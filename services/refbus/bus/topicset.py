@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from refbus.bus.families import Family, Party, load
-from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind, TopicState
+from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind, TopicState, reader_group
 from refbus.bus.quotas import wanted_quotas
 from refbus.core.directory import MEMBER_ROLES, Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId, gate_id
@@ -48,9 +48,10 @@ def auditor_group(country: CountryCode) -> str:
 
 
 def country_of_group(group: str) -> CountryCode | None:
-    """Return the country whose gate or auditor has this consumer group, None for any other group."""
+    """Return the country to whose gate, auditor or readers a group belongs, None for any other group."""
     country = CountryCode(group.rpartition("-")[2])
-    return country if country and group in {gate_group(country), auditor_group(country)} else None
+    own = {gate_group(country), auditor_group(country), reader_group(country)}
+    return country if country and group in own else None
 
 
 def wanted(
@@ -65,7 +66,9 @@ def wanted(
         for name, about in _instances(family, directory, country):
             topics.append(_topic(family, name, directory, country, production=production))
             rules |= _rules(family, name, _Place(directory, country, about))
-    rules |= {AclRule(ResourceKind.CLUSTER, CLUSTER_NAME, rule.principal, Operation.DESCRIBE_CONFIGS) for rule in rules}
+    members = {rule.principal for rule in rules}
+    rules |= {AclRule(ResourceKind.CLUSTER, CLUSTER_NAME, each, Operation.DESCRIBE_CONFIGS) for each in members}
+    rules |= {AclRule(ResourceKind.GROUP, reader_group(country), each, Operation.DESCRIBE) for each in members}
     named = tuple(sorted(topics, key=lambda topic: topic.name))
     return Wanted(country, production, named, frozenset(rules), wanted_quotas(directory, country))
 

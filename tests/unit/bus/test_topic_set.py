@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind
+from refbus.bus.port import CLUSTER_NAME, AclRule, Operation, ResourceKind, reader_group
 from refbus.bus.topicset import Wanted, auditor_group, gate_group, wanted
 from refbus.core.directory import Directory, OrgStatus
 from refbus.core.ids import CountryCode, OrgId
@@ -74,9 +74,12 @@ def test_writers_and_readers_are_those_of_the_design(topic: str, writers: set[st
 
 
 def test_only_gate_and_auditor_join_a_group() -> None:
-    """Each has one group of its own; gateways read without one."""
-    groups = {rule for rule in of_kz().rules if rule.kind is ResourceKind.GROUP}
-    assert groups == {
+    """Each has one group of its own; gateways read without one, and may only ask who would keep it."""
+    found = of_kz().rules
+    groups = {rule for rule in found if rule.kind is ResourceKind.GROUP}
+    members = {rule.principal for rule in found}
+    asking = {AclRule(ResourceKind.GROUP, reader_group(KZ), each, Operation.DESCRIBE) for each in members}
+    assert groups == asking | {
         AclRule(ResourceKind.GROUP, gate_group(KZ), "User:kz-gate", Operation.READ),
         AclRule(ResourceKind.GROUP, auditor_group(KZ), f"User:{auditor('kz')}", Operation.READ),
     }

@@ -32,7 +32,12 @@ SHAPES: dict[str, Any] = {
     "KafkaUser": {"authorization": dict, "quotas": dict},
 }
 """Fields of a `spec` that the definitions of Strimzi have and that are used here (043-, 044-Crd-*.yaml, version v1)."""
-OPERATIONS = {"Read": Operation.READ, "Write": Operation.WRITE, "DescribeConfigs": Operation.DESCRIBE_CONFIGS}
+OPERATIONS = {
+    "Read": Operation.READ,
+    "Write": Operation.WRITE,
+    "Describe": Operation.DESCRIBE,
+    "DescribeConfigs": Operation.DESCRIBE_CONFIGS,
+}
 
 
 class KnownDirectory(Operator):
