@@ -18,6 +18,7 @@ class Certificates:
     """Certificates in `folder`; the authority is made on first use. Keys are PKCS #8 PEM files with mode 0600.
 
     With `withdrawable` they say where the revocation list is, and a broker that looks refuses what is in it.
+    A renewal is in a folder of its own beside the one before, which counts on: "<principal>@2", "<principal>@3".
     """
 
     def __init__(self, folder: Path, *, withdrawable: bool = False) -> None:
@@ -35,8 +36,11 @@ class Certificates:
         return self.home / "trusted.pem"
 
     def folder(self, principal: str) -> Path:
-        """Return the folder of `principal`, as REFBUS_TLS_<CC> wants it; `issue` fills it."""
-        return self._folder / principal
+        """Return the newest folder of `principal`, as REFBUS_TLS_<CC> wants it; `issue` fills it."""
+        renewals = [
+            path for path in self._folder.glob(f"{principal}@*") if TlsFiles.in_folder(path).certificate.is_file()
+        ]
+        return max(renewals, key=_number, default=self._folder / principal)
 
     def issue(self, principal: str) -> TlsFiles:
         """Return the files of `principal`, made now if there are none yet."""
@@ -50,6 +54,14 @@ class Certificates:
                 self._fill(principal, files)
         return files
 
+    def renew(self, principal: str) -> TlsFiles:
+        """Give `principal` a further certificate with a new key; from now on `issue` returns it."""
+        present = self.issue(principal).certificate.parent
+        with alone_in(self._folder):
+            files = TlsFiles.in_folder(self._folder / f"{principal}@{_number(present) + 1}")
+            self._fill(principal, files)
+        return files
+
     def keystore(self, principal: str) -> Path:
         """Return key and certificate of `principal` in one PEM file, as the broker wants them."""
         files = self.issue(principal)
@@ -59,8 +71,13 @@ class Certificates:
 
     def _fill(self, principal: str, files: TlsFiles) -> None:
         files.key.unlink(missing_ok=True)  # of an attempt that was ended half way
-        request = make_request(self.folder(principal), principal, HOSTS)
+        request = make_request(files.certificate.parent, principal, HOSTS)
         holder = Holder(principal, HOSTS)
         certificate, _ = issue_certificate(self.home, request, holder, PASSPHRASE, machine_ms(), days=VALID_DAYS)
         write_whole(files.ca, self.authority.read_bytes())
         write_whole(files.certificate, certificate)
+
+
+def _number(folder: Path) -> int:
+    """Return which certificate of its holder a folder has: the first has no number in its name."""
+    return int(folder.name.partition("@")[2] or 1)

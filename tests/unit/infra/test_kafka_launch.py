@@ -219,3 +219,15 @@ def test_a_certificate_names_its_principal_and_its_key_is_private(tmp_path: Path
         assert private.stat().st_mode & 0o077 == 0
     before = files.certificate.read_bytes()
     assert certificates.issue("kz-gate").certificate.read_bytes() == before
+
+
+def test_a_renewal_stands_beside_the_certificate_before(tmp_path: Path) -> None:
+    """It has a folder and a key of its own, is found from then on, also by others, and no other holder gets it."""
+    certificates = Certificates(tmp_path)
+    first, other = certificates.issue("kz-broker"), certificates.issue("kz-broker-1")
+    second, third = certificates.renew("kz-broker"), certificates.renew("kz-broker")
+    held = [each.key.read_bytes() for each in (first, second, third)]
+    assert len(set(held)) == 3
+    assert [Certificates(tmp_path).issue(name) for name in ("kz-broker", "kz-broker-1")] == [third, other]
+    assert Certificates(tmp_path).folder("kz-broker") == third.certificate.parent
+    assert certificates.keystore("kz-broker").read_bytes().startswith(third.key.read_bytes())
