@@ -62,7 +62,7 @@ def _play(ground: Ground, cast: Cast, rests: list[int]) -> tuple[str, int, list[
     """Send, and move the clock step by step; `rests` gets the times by which all that was due must have been told."""
     ground.start_gates((KZ, UZ))
     agency, shelter = ground.member(KZ, "NATIONAL_AGENCY"), ground.member(UZ, "NGO")
-    outboxes = {country: ground.world.address(country, f"{country}-operator") for country in (KZ, UZ)}
+    outboxes = {country: partial(ground.world.address, country, f"{country}-operator") for country in (KZ, UZ)}
     cases = list(scripts(cast.rng, [(agency, shelter)], max(60, cast.events // 2), Mix(steps=1)))
     load = Load(outboxes, ground.journal, cast.rng)
     try:

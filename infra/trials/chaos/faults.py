@@ -153,7 +153,7 @@ def odd_batches(ground: Ground, country: CountryCode, origin: CountryCode, rng: 
         if topic == "kz.outbox":  # once only: every record without a value has the same hash
             drafts.append(Draft([None]))
         values = [value or b"" for draft in drafts for value in draft.values]
-        ground.journal.planned(_as_poison(origin, country, value) for value in values)
+        ground.journal.planned(as_poison(origin, country, value) for value in values)
         for draft in drafts:
             _put(ground, country, topic, draft.encode())
         ground.count("bombs", len(bombs))
@@ -201,7 +201,7 @@ def poison_border(ground: Ground, country: CountryCode, origin: CountryCode, val
     records = [
         value if number % 2 else BorderRecord(BorderKind.PASSED, value).encode() for number, value in enumerate(values)
     ]
-    ground.journal.planned(_as_poison(origin, country, record) for record in records)
+    ground.journal.planned(as_poison(origin, country, record) for record in records)
     produce_all(ground.world.address(country, f"{origin}-gate"), topic, records)
     ground.count("poison in a border topic", len(records))
 
@@ -231,7 +231,7 @@ def false_word(ground: Ground, liar: CountryCode, road: tuple[CountryCode, Count
         together = stamper.hops([(each, HopOutcome.TAKEN) for each in about[1::2]])
         records = [BorderRecord(BorderKind.HOP, each.encode()).encode() for each in (*alone, *together)]
         records += [BorderRecord(BorderKind.NOTICE, RelayedNotice(each, b"false").encode()).encode() for each in about]
-        ground.journal.planned(_as_poison(liar, origin, record) for record in records)
+        ground.journal.planned(as_poison(liar, origin, record) for record in records)
         ground.measured["waiting while a third gate signed"] += _waiting(ground, origin)
         produce_all(ground.world.address(origin, f"{liar}-gate"), f"{origin}.border.{liar}", records)
         ground.count("words of a third gate", len(records))
@@ -254,6 +254,7 @@ def _gate(ground: Ground, country: CountryCode) -> BrokerAddress:
     return ground.world.address(country, f"{country}-gate")
 
 
-def _as_poison(origin: CountryCode, country: CountryCode, record: bytes) -> Planned:
+def as_poison(origin: CountryCode, country: CountryCode, record: bytes) -> Planned:
+    """Return the line of the journal for bytes that are no event, and must be stopped in `country`."""
     name = sha256(record).hex()
     return Planned(name, f"border-{name[:8]}", 0, f"{origin}-gate", f"{country}-gate", Nature.POISON, name)

@@ -34,12 +34,13 @@ class LoadStuckError(Exception):
 class Load:
     """The sender. `progress` hears how many events the broker has; `again` is the share that is sent once more.
 
-    `acks` is whose word counts as the broker's: that of all replicas in step, or of one.
+    `acks` is whose word counts as the broker's: that of all replicas in step, or of one. `addresses` are asked before
+    each wave: a sender that has got a new certificate goes on with it.
     """
 
     def __init__(
         self,
-        addresses: Mapping[CountryCode, BrokerAddress],
+        addresses: Mapping[CountryCode, Callable[[], BrokerAddress]],
         journal: Journal,
         rng: random.Random,
         *,
@@ -47,7 +48,11 @@ class Load:
         acks: str = "all",
         progress: Callable[[int], None] = lambda _sent: None,
     ) -> None:
-        self._producers = {country: _producer(address, acks) for country, address in addresses.items()}
+        self._addresses = addresses
+        self._acks = acks
+        self._known: dict[CountryCode, BrokerAddress] = {}
+        self._producers: dict[CountryCode, Producer] = {}
+        self._renew()
         self._journal = journal
         self._rng = rng
         self._again = again
@@ -65,6 +70,7 @@ class Load:
             self._note([[planned.nature for planned, _ in case] for case in cohort])
             for step in range(max(len(case) for case in cohort)):
                 wave = [case[step] for case in cohort if step < len(case)]
+                self._renew()
                 self._until_taken(wave)
                 self.sent += len(wave)
                 self._repeat(wave)
@@ -87,6 +93,13 @@ class Load:
         for producer in self._producers.values():
             producer.purge()
             producer.flush(1.0)
+
+    def _renew(self) -> None:
+        """Take another producer where a sender reaches its broker otherwise than before; nothing is under way here."""
+        for country, address in self._addresses.items():
+            found = address()
+            if self._known.get(country) != found:
+                self._known[country], self._producers[country] = found, _producer(found, self._acks)
 
     def _note(self, cases: list[list[Nature]]) -> None:
         for natures in cases:

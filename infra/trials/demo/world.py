@@ -187,11 +187,18 @@ class World:
 
 
 def create(
-    folder: Path, *, federated: bool, say: Say, now_ms: int | None = None, counts: Mapping[str, int] = ALONE
+    folder: Path,
+    *,
+    federated: bool,
+    say: Say,
+    now_ms: int | None = None,
+    counts: Mapping[str, int] = ALONE,
+    lists: bool = True,
 ) -> World:
     """Make a new world in the empty `folder`: brokers started, keys made, topics applied, directory published.
 
-    `counts` has the number of brokers of a country's cluster where it is not one, in a federated world.
+    `counts` has the number of brokers of a country's cluster where it is not one, in a federated world. There brokers
+    read the `lists` of withdrawn certificates.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     description = read_description(data_dir("keys") / "development.toml")
@@ -205,7 +212,7 @@ def create(
         folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms, EPOCH_MS
     )
     (folder / "clock").write_text("0 0\n", encoding="ascii")
-    brokers = _brokers(folder, countries, counts) if federated else _shared(folder, countries)
+    brokers = _brokers(folder, countries, counts, lists=lists) if federated else _shared(folder, countries)
     world = World(folder, federated, paths, passphrase_file, brokers, countries)
     try:
         distinct = tuple(dict.fromkeys(brokers.values()))
@@ -234,8 +241,10 @@ def _shared(folder: Path, countries: tuple[CountryCode, ...]) -> dict[CountryCod
     return dict.fromkeys(countries, Brokers(folder / "broker", "shared"))
 
 
-def _brokers(folder: Path, countries: tuple[CountryCode, ...], counts: Mapping[str, int]) -> dict[CountryCode, Brokers]:
-    certificates = Certificates(folder / "tls", withdrawable=bool(counts))
+def _brokers(
+    folder: Path, countries: tuple[CountryCode, ...], counts: Mapping[str, int], *, lists: bool
+) -> dict[CountryCode, Brokers]:
+    certificates = Certificates(folder / "tls", withdrawable=bool(counts) and lists)
     return {
         country: Brokers(folder / f"broker-{country}", country, certificates, count=counts.get(country, 1))
         for country in countries
