@@ -16,12 +16,14 @@ from chaos.clusters import THREE
 from chaos.controls import CONTROLS, Control
 from chaos.copies import CopiesScenario
 from chaos.deadlines import DeadlinesScenario
+from chaos.deputies import DeputiesScenario
 from chaos.floods import FloodScenario
 from chaos.ground import GivenUpError
 from chaos.judging import Tally
 from chaos.nos import NosScenario
 from chaos.offices import OfficesScenario
 from chaos.own import OWN
+from chaos.renewals import RENEWALS
 from chaos.restores import RestoresScenario
 from chaos.result import Result, heading, verdict, write
 from chaos.sealing import Sealer
@@ -37,6 +39,7 @@ OUT = ROOT / "var" / "chaos"
 Own = (
     Scenario
     | DeadlinesScenario
+    | DeputiesScenario
     | OfficesScenario
     | AuditorsScenario
     | ClocksScenario
@@ -51,6 +54,7 @@ ALL: tuple[Own, ...] = (
     *OWN,
     *STANDBYS,
     *THREE,
+    *RENEWALS,
     DeadlinesScenario(),
     OfficesScenario(),
     AuditorsScenario(),
@@ -66,6 +70,7 @@ ALL: tuple[Own, ...] = (
     StoresScenario(unmarked=True),
     SuccessorsScenario(),
     SuccessorsScenario(alone=True),
+    DeputiesScenario(),
 )
 EVENTS = 20_000
 SEED = 20_260_501
@@ -87,7 +92,7 @@ def _run(given: argparse.Namespace) -> int:
     print(heading(), flush=True)
     for result in _all(given):
         results.append(result)
-        print(result.line(), flush=True)
+        print("\n".join([result.line(), *result.figures()]), flush=True)
         for note in (result.stuck, *result.tally.notes[:3]) if not result.good else ():
             print(f"       {note}", flush=True)
         write(OUT / "report.json", given.seed, results, time.monotonic() - began)

@@ -102,10 +102,11 @@ class Watcher:
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
-    def end(self) -> None:
-        """Look no more."""
+    def end(self) -> dict[str, Checkpoint]:
+        """Look no more; return what was seen, by its text."""
         self._stop.set()
         self._thread.join()
+        return self.seen
 
     def move(self, folder: Path) -> None:
         """Look at another folder from now on."""
@@ -249,13 +250,15 @@ def judge_log(
     logged = [entry for entry in _entries(folder, size) if entry.startswith(PREFIX)]
     _compare(tally, written, logged)
     trees = TileTrees(lambda tile: _read(folder, tile), size)
-    for checkpoint in seen.values():
-        same = checkpoint.size <= size and tree_root(trees, checkpoint.size) == checkpoint.root
-        tally.add("unaccounted", int(not same), f"a checkpoint of {checkpoint.size} entries is no beginning of the log")
+    signed = dict(seen)
     for given in _proofs(ground):
         note = Note.parse(given.checkpoint)
+        signed.setdefault(note.text, Checkpoint.parse(note.text))
         for proof in given.proofs:
             TlogProof(proof.index, proof.hashes, note).verify(proof.entry, policy, machine_ms() // 1000 + 600)
+    for checkpoint in signed.values():
+        same = checkpoint.size <= size and tree_root(trees, checkpoint.size) == checkpoint.root
+        tally.add("unaccounted", int(not same), f"a checkpoint of {checkpoint.size} entries is no beginning of the log")
     ground.measured["entries in the log"] = size
 
 

@@ -82,14 +82,18 @@ class Ground:
         settings: Mapping[str, str] | None = None,
         server: bool = False,
         brokers: Mapping[str, int] = worlds.ALONE,
+        lists: bool = True,
     ) -> Ground:
         """Make a new federation and its brokers in `folder`; what was there is removed.
 
-        With `server` the stores of gates are on a database server, in a database for each country.
+        With `server` the stores of gates are on a database server, in a database for each country. Without `lists` the
+        brokers of a cluster of three do not look who was withdrawn.
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        world = worlds.create(folder / "world", federated=federated, say=lambda _line: None, counts=brokers)
+        world = worlds.create(
+            folder / "world", federated=federated, say=lambda _line: None, counts=brokers, lists=lists
+        )
         ground = cls(folder, world, Stack(world), Journal(folder / "journal.jsonl"), settings=settings or {})
         if server:
             ground.server = PostgresServer(folder / "postgresql")
@@ -185,6 +189,10 @@ class Ground:
         with self._lock:
             self.faults[fault] += times
         self.journal.fault(fault)
+
+    def lasted(self, what: str, began: float) -> None:
+        """Note how many ms (`what` says of what) have passed since `began` by the monotonic clock; the most counts."""
+        self.measured[what] = max(self.measured[what], round((time.monotonic() - began) * 1000))
 
     def kill(self, country: CountryCode, name: str = "") -> None:
         """Kill the gate of a country once it works; its restarter starts it again."""

@@ -60,6 +60,11 @@ class Result:
             f"{mark} {self.name:<44} {self.events:>6} {sum(self.faults.values()):>6}  {numbers}  {self.seconds:>5.0f} s"
         )
 
+    def figures(self) -> list[str]:
+        """Return what was measured in ms, as lines for people."""
+        found = sorted(self.measured.items())
+        return [f"       {times / 1000:>6.1f} s {name[3:]}" for name, times in found if name[:3] == "ms "]
+
 
 def heading() -> str:
     """Return the line above those of `Result.line`."""

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from chaos.cases import Mix, Road, scripts
@@ -41,7 +42,8 @@ class Scenario:
     """One of our own scenarios. `share` is its part of all events, relative to the others.
 
     `brokers` has how many a country's cluster has where it is not one.
-    `acks` is whose word senders wait for. A `control` must be found out: something of it is wrong on purpose.
+    `acks` is whose word senders wait for. Without `lists` brokers do not look who was withdrawn.
+    A `control` must be found out: something of it is wrong on purpose.
     `requires` names the faults that must truly have been injected; without one of them the scenario shows nothing.
     """
 
@@ -59,6 +61,7 @@ class Scenario:
     judge: Callable[[Ground, Tally], None] | None = None
     server: bool = False
     acks: str = "all"
+    lists: bool = True
     control: bool = False
 
     def run(self, cast: Cast) -> Result:
@@ -70,6 +73,7 @@ class Scenario:
             settings=self.settings,
             server=self.server,
             brokers=self.brokers,
+            lists=self.lists,
         )
         try:
             played = time.monotonic()
@@ -95,7 +99,9 @@ class Scenario:
 def _play(scenario: Scenario, ground: Ground, cast: Cast) -> tuple[str, int]:
     ground.start_gates(scenario.countries, scenario.sabotage(cast.rng))
     timeline = Timeline(cast.rng, scenario.faults(ground, cast), cast.events)
-    outboxes = {country: ground.world.address(country, f"{country}-operator") for country in scenario.countries}
+    outboxes = {
+        country: partial(ground.world.address, country, f"{country}-operator") for country in scenario.countries
+    }
     load = Load(outboxes, ground.journal, cast.rng, acks=scenario.acks, progress=timeline.advance)
     stuck = ""
     try:

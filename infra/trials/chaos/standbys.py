@@ -53,8 +53,7 @@ def take_over(ground: Ground, country: CountryCode, number: signal.Signals, seco
     try:
         if not wait(lambda: ground.decided(country) > before, seconds):
             raise TimeoutError(f"{other} did not take over within {seconds:g} s of {what}")
-        lasted = f"ms until a standby decided after {what}, at most"
-        ground.measured[lasted] = max(ground.measured[lasted], round((time.monotonic() - began) * 1000))
+        ground.lasted(f"ms until a standby decided after {what}, at most", began)
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)

@@ -150,8 +150,7 @@ class _Play:
         service.stop()
         self.ground.count("kill -9 of the leading auditor")
         self._live()
-        lasted = round((time.monotonic() - began) * 1000)
-        self.ground.measured[_LASTED] = max(self.ground.measured[_LASTED], lasted)
+        self.ground.lasted(_LASTED, began)
         self._start(leader)
 
     def _freeze(self) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from chaos.evidence import _entry_of
 from chaos.inboxes import Reading, read_inbox
+from chaos.judging import Tally
 from chaos.logs import Line
+from chaos.result import Result
 from refbus.core.directory import OrgStatus
 from refbus.core.units import DAY_MS
 from refbus.errors import MalformedError
@@ -61,3 +63,12 @@ def test_an_order_to_erase_is_no_entry_and_no_noise_either(tmp_path: Path) -> No
     with pytest.raises(MalformedError):
         _entry_of(b"neither")
     own.close()
+
+
+def test_what_was_measured_is_printed_in_seconds() -> None:
+    """The figures of a scenario stand below its line; counts stay in the report."""
+    measured = {"ms until a standby decided after kill -9, at most": 8540, "checkpoints seen": 7}
+    result = Result("fictional", False, 1, {"kill -9": 1}, Tally(), 1.0, measured=measured)
+    assert [line.split(maxsplit=1) for line in result.figures()] == [
+        ["8.5", "s until a standby decided after kill -9, at most"]
+    ]
