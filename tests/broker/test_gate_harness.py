@@ -57,9 +57,9 @@ def first_seen(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-@pytest.mark.parametrize(("what", "code"), [("raise", 1), ("kill", -signal.SIGKILL), ("slow", 0)])
+@pytest.mark.parametrize(("what", "code"), [("raise", 1), ("kill", -signal.SIGKILL), ("slow", 0), ("thread", 1)])
 def test_no_record_is_lost(broker_address: BrokerAddress, topic: str, tmp_path: Path, what: str, code: int) -> None:
-    """An exception, a kill between effect and ack, a handler slower than the session: nothing lost, order kept."""
+    """An exception, a kill between effect and ack, a slow handler, a failed driver: nothing lost, order kept."""
     plan = Plan(broker_address.bootstrap, topic, tmp_path, what, VALUES[30])
     write(broker_address, topic, VALUES)
     codes = keep_running(plan.start, lambda: set(plan.seen()) >= set(VALUES))

@@ -67,4 +67,4 @@ def test_the_harness_puts_the_bounded_reading_in_place() -> None:
     tree = ast.parse((ROOT / "services/refbus/bus/harness.py").read_text(encoding="utf-8"))
     (create,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "create_app"]
     calls = [ast.unparse(node.func) for node in ast.walk(create) if isinstance(node, ast.Call)]
-    assert calls.index("driver.install") < calls.index("faust.App")
+    assert calls.index("driver.install") < calls.index("_App")

@@ -2,7 +2,8 @@
 
 `python -m support.worker` with a `Plan` in the environment. It misbehaves once, at one record: raise (the handler
 raises), kill (SIGKILL after the handler's effect is on disk, before the acks), slow (the handler takes longer than the
-session may be silent), also (it reads the topic `<topic>.also` too from then on).
+session may be silent), also (it reads the topic `<topic>.also` too from then on), thread (a task in the thread of
+Faust's driver raises).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import faust
 
 from refbus.bus.address import BrokerAddress
 from refbus.bus.harness import WorkerSettings, create_app, listen, run
@@ -54,7 +57,7 @@ class Scribe:
     """The handler: one line per record, on disk before it returns."""
 
     plan: Plan
-    also: Callable[[Scribe], None] = lambda _self: None
+    then: Callable[[Scribe], None] = lambda _self: None
 
     def handle(self, records: Sequence[Record]) -> None:
         """Write down a batch; misbehave once."""
@@ -74,8 +77,8 @@ class Scribe:
                 os.kill(os.getpid(), signal.SIGKILL)
             if chosen and self.plan.what == "slow":
                 time.sleep(10.0)
-            if chosen and self.plan.what == "also":
-                self.also(self)
+            if chosen and self.plan.what in {"also", "thread"}:
+                self.then(self)
 
 
 def main() -> None:
@@ -83,8 +86,25 @@ def main() -> None:
     bootstrap, topic, folder, what, at = os.environ["PLAN"].split("|")
     plan = Plan(bootstrap, topic, Path(folder), what, at)
     settings = WorkerSettings(f"group-{topic}", BrokerAddress(bootstrap), plan.folder, batch=7)
-    app = create_app(settings, {topic: Scribe(plan, lambda scribe: listen(app, settings, f"{topic}.also", scribe))})
+
+    def then(scribe: Scribe) -> None:
+        if what == "thread":
+            fail_in_thread(app)
+        else:
+            listen(app, settings, f"{topic}.also", scribe)
+
+    app = create_app(settings, {topic: Scribe(plan, then)})
     run(app, lambda: None)
+
+
+def fail_in_thread(app: faust.App) -> None:
+    """Let a task of Faust's driver raise in its thread, as its own do."""
+    thread = app.consumer._thread
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    thread.thread_loop.call_soon_threadsafe(lambda: thread.add_future(fail()))
 
 
 if __name__ == "__main__":

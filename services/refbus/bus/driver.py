@@ -33,7 +33,7 @@ from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.batches import Batch, Plain, bounded_ms, records, split, unreadable
 from refbus.bus.certificates import client_context
 from refbus.bus.port import OpenTransaction, Record
-from refbus.errors import Code, SetupError, TransportError
+from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 _log = logging.getLogger("refbus.bus.driver")
 
@@ -335,6 +335,15 @@ _CODES = {
 }
 
 
+def failure_code(error: BaseException) -> Code:
+    """Return the code of what the driver, or whoever uses it, raised."""
+    if isinstance(error, RefbusError):
+        return error.code
+    if isinstance(error, KafkaError | OSError | TimeoutError):
+        return _CODES.get(type(error).__name__, Code.BROKER_UNREACHABLE)
+    return Code.INTERNAL_ERROR
+
+
 def _translated(error: BaseException) -> SetupError | TransportError:
-    code = _CODES.get(type(error).__name__, Code.BROKER_UNREACHABLE)
+    code = failure_code(error)
     return SetupError(code) if code is Code.LOG_TRUNCATED else TransportError(code, type(error).__name__)

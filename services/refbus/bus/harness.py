@@ -6,7 +6,7 @@ What must hold for a record never to be lost (most lines have a negative control
 2. one agent, concurrency 1, per topic: with more, the commit steps over a slow record at the head
 3. `noack` and manual acks **and** `CrashingSupervisor`: with one of them alone a failed record is acknowledged
 4. the acks are the last statement, in order, after the handler's transaction is on disk; no `async with`
-5. the worker dies on any error and something outside restarts it; nothing is retried in place
+5. the worker dies on any error, also one in the driver's thread, and something outside restarts it
 6. no sink, no send, no table, no exactly_once: producing is the pumps' business
 7. only committed records are read: by default Faust also processes those of aborted transactions
 8. a batch that the driver cannot read reaches the handler as one record that says so: `refbus.bus.driver`
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,14 +31,17 @@ from faust.types import EventT, StreamT
 from faust.worker import Worker
 from mode import CrashingSupervisor
 
-from refbus.bus import driver
+from refbus.bus import crash, driver
 from refbus.bus.address import BrokerAddress
+from refbus.bus.crash import die
 from refbus.bus.port import Record
 from refbus.errors import Code, SetupError
 
 _log = logging.getLogger("refbus.bus.harness")
 _JOIN_S = 3.0
 """How long a group is given to settle before it is joined anew with a topic that it does not have yet."""
+
+__all__ = ["BatchHandler", "WorkerSettings", "begin", "create_app", "die", "listen", "run"]
 
 
 class BatchHandler(Protocol):
@@ -79,7 +82,7 @@ def create_app(settings: WorkerSettings, handlers: Mapping[str, BatchHandler]) -
     """Return a Faust application with one safe agent per topic. Nothing happens on import or before it is run."""
     settings.check()
     driver.install()
-    app = faust.App(settings.group, **_conf(settings))
+    app = _App(settings.group, **_conf(settings))
     app.transport = _Transport(app.conf.broker_consumer, app)
     for topic, handler in sorted(handlers.items()):
         _add_agent(app, settings, topic, handler)
@@ -144,15 +147,25 @@ def run(app: faust.App, stop: Callable[[], None]) -> NoReturn:
     die("the worker stopped on an error; the restarter starts it again")
 
 
-def die(reason: str) -> NoReturn:
-    """End this process at once with exit code 1: safe at any moment, because only commits to the store count."""
-    _log.critical("%s", reason)
-    logging.shutdown()
-    os._exit(1)
+class _App(faust.App):  # type: ignore[misc]
+    _ending: threading.Timer | None = None
+
+    def _crash(self, reason: BaseException) -> None:
+        """Give Faust a while to stop after a crash: what it waits for may never come."""
+        super()._crash(reason)
+        self._ending = self._ending or crash.die_later(reason)
 
 
 class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The driver's consumer with one setting that Faust does not let through: only committed records are read."""
+    """The driver's consumer with one setting that Faust does not let through: only committed records are read.
+
+    Its crash ends the process. Faust would go on without it and read nothing, and then wait for it for ever, deaf to
+    SIGTERM.
+    """
+
+    async def crash(self, exc: BaseException) -> NoReturn:
+        """End the process."""
+        crash.die_of(exc)
 
     def highwater(self, tp: Any) -> int | None:
         """Return where a partition ends, None for one that a changing group has just taken away.
