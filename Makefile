@@ -13,7 +13,7 @@ COVERED_BY := tests/unit/core tests/unit/crypto tests/unit/envelope tests/unit/t
 export PYTHONPATH := $(CURDIR)/infra:$(CURDIR)/infra/trials
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast coverage pythons check lint fmt up down bench chaos converge reference words lock audit-deps build installed clean
+.PHONY: help setup demo test test-fast coverage pythons check lint fmt up down bench peers chaos converge reference words lock audit-deps build installed clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ words: $(STAMP) ## collect messages, merge them into each language, compile; say
 bench: setup ## measure; var/bench/report.json
 	@$(BIN)/python -m bench
 
+peers: ## what others made, for the parts peers and envelopes of the bench: .venv/peers, pinned by hash
+	@$(PYTHON) -m venv .venv/peers
+	@sed -n '/^setuptools==/,/# via/p' requirements/peers.txt > .venv/peers/first.txt
+	@.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/peers/first.txt
+	@.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements/peers.txt
+
 converge: $(STAMP) ## 10,000 random histories of each kind of course, and through both gates
 	@HISTORIES=10000 $(BIN)/python -m pytest -q tests/property/test_course_state.py -k "two_sides or both_nodes"
 
@@ -85,6 +91,7 @@ lock: ## pin the dependencies again
 	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --extra broker --extra postgresql --extra dev --output-file requirements/dev.txt pyproject.toml
 	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --output-file requirements/run.txt pyproject.toml
 	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --extra postgresql --output-file requirements/postgresql.txt pyproject.toml
+	@$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --output-file requirements/peers.txt infra/trials/bench/peers/requirements.in
 
 audit-deps: setup ## known vulnerabilities of the pinned packages
 	@$(BIN)/python -m tools.auditdeps

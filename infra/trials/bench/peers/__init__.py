@@ -1,0 +1,1 @@
+"""What others made, doing the same work beside ours. Programs of the interpreter in `.venv/peers` (`make peers`)."""
