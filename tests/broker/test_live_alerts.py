@@ -42,7 +42,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Start a broker, the gate of kz, Prometheus and Alertmanager once for all faults."""
     programs()
     folder = tmp_path_factory.mktemp("alerts")
-    with staged(folder / "stage", federated=False, say=lambda _: None) as stage:
+    with staged(folder / "stage", federated=False, say=lambda _: None, movable=True) as stage:
         stage.start_gate(KZ)
         jobs = {"refbus-gate": stage.stack.ports["gate-kz"], "refbus-auditor": _auditor_port(stage)}
         with watching(folder / "watch", jobs) as watchers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def measure(folder: Path, rounds: int) -> list[Measure]:
         (*_sealing(federation, raw), *_opening(federation, raw)), rounds
     )
     return [*_measures("seal", sealed, bare_sealed), *_measures("open", opened, bare_opened)]
+
+
+def medians(folder: Path, rounds: int) -> dict[str, float]:
+    """Return the processor time of sealing and of opening, microseconds: the median of each."""
+    federation = Federation.of(FederationPaths(folder))
+    raw = Sealer(federation, federation.recipient).many(rounds + 1)
+    (seal_ours, _), (open_ours, _) = _sealing(federation, raw), _opening(federation, raw)
+    sealed, opened = interleaved((seal_ours, open_ours), rounds, clock=time.process_time)
+    return {"seal": sealed.median * 1e6, "open": opened.median * 1e6}
 
 
 def _opening(federation: Federation, raw: list[bytes]) -> tuple[Task, Task]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -26,12 +27,18 @@ _OPENED = frozenset({("refbus/crypto/secretbox.py", "StateKey.open")})
 class Counts:
     """What happened while it was counted. `calls`: by file and function; a generator counts each time it goes on.
 
-    `commits`: of transactions that write, each of which flushes the disk.
+    `commits`: of transactions that write, each of which flushes the disk. `syncs`: files and folders that we flush.
     """
 
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     statements: int = 0
     commits: int = 0
+    syncs: int = 0
+
+    @property
+    def flushes(self) -> int:
+        """All flushes of the disk."""
+        return self.commits + self.syncs
 
     @property
     def total(self) -> int:
@@ -49,8 +56,9 @@ def counting() -> Iterator[Counts]:
     """Count what this thread does inside the block."""
     counts = Counts()
 
-    def called(frame: FrameType, what: str, _: object) -> None:
+    def called(frame: FrameType, what: str, about: object) -> None:
         code = frame.f_code
+        counts.syncs += what == "c_call" and about is os.fsync
         if what == "call" and code.co_filename.startswith(OURS):
             file = code.co_filename[len(OURS) + 1 :]
             if not file.startswith(_STANDS_IN):

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.events import ORIGIN, Federation
-from bench.memory import resident_mb
 from bench.pinned import in_child
 from bench.report import Measure
 from bench.trips import Hands, Office
+from bench.usage import resident_mb
 from demo.world import PASSPHRASE
 from refbus.clock import machine_ms
 from refbus.core.directory import OrgRole

@@ -16,20 +16,20 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from bench import pages
-from bench.appending import NAME, NOW_MS, RECORD_BYTES
+from bench import opening, pages
+from bench.appending import RECORD_BYTES
 from bench.events import ORIGIN, Federation, Sealer
 from bench.report import Aim, Measure
 from bench.standing import StandingGate
 from bench.trips import Office, add_case
 from refbus.audit.leaf import PREFIX
+from refbus.clock import machine_ms
 from refbus.crypto.framing import sha256
-from refbus.database.engine import FileDatabase
 from refbus.node.store.accounting import balance
 from refbus.telemetry import Metrics, Service
 from refbus.trust.publisher.ceremony import FederationPaths
+from refbus.trust.reader.log_policy import log_name
 from refbus_auditor.entries import account
-from refbus_auditor.home import KIND
 from refbus_auditor.ledger import Ledger, NewEntry
 from refbus_gate.home import STORE
 from refbus_gate.meters import Meters
@@ -53,11 +53,11 @@ Steps = Mapping[str, Callable[[], object]]
 def measure(folder: Path, sizes: Sequence[int] = SIZES) -> list[Measure]:
     """Return of each step what it costs with the most events in the store, against the fewest."""
     found = list[Measure]()
-    for part in (_gates, _gateways, _auditors):
+    for kind, part in {"gate": _gates, "gateway": _gateways, "auditor": _auditors}.items():
         with ExitStack() as opened:
-            steps = part(folder / part.__name__.strip("_"), sizes, opened)
-            found += _compared(sizes, steps)
-        shutil.rmtree(folder / part.__name__.strip("_"), ignore_errors=True)
+            found += _compared(sizes, part(folder / kind, sizes, opened))
+        found += opening.measure(kind, opening.folders(folder / kind, sizes))
+        shutil.rmtree(folder / kind, ignore_errors=True)
     return found
 
 
@@ -203,24 +203,27 @@ _SHIFTED: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]]] = {
 
 
 def _auditors(folder: Path, sizes: Sequence[int], opened: ExitStack) -> list[Steps]:
-    return [_auditor_steps(folder / str(size), size, opened) for size in sizes]
+    Federation.create(folder / "seed")
+    for size in sizes:
+        shutil.copytree(folder / "seed", folder / str(size))
+    return [_auditor_steps(Federation.of(FederationPaths(folder / str(size))), size, opened) for size in sizes]
 
 
-def _auditor_steps(folder: Path, size: int, opened: ExitStack) -> Steps:
-    folder.mkdir(parents=True)
-    database, log = FileDatabase(folder / "auditor.db", KIND), Ledger(NAME)
-    opened.callback(database.close)
+def _auditor_steps(federation: Federation, size: int, opened: ExitStack) -> Steps:
+    home, now_ms = opening.auditor_home(federation), machine_ms()
+    opened.callback(home.close)
+    database, log = home.database, Ledger(log_name(federation.directory, ORIGIN))
     record = os.urandom(RECORD_BYTES)
     made = iter(range(size + ROUNDS + _BATCH))
 
     def add(count: int) -> None:
         numbers = [next(made) for _ in range(count)]
         batch = [
-            NewEntry(sha256(b"%d" % each)[:16], PREFIX + sha256(b"%d" % each), "bench", NOW_MS, record)
+            NewEntry(sha256(b"%d" % each)[:16], PREFIX + sha256(b"%d" % each), "bench", now_ms, record)
             for each in numbers
         ]
         with database.writing() as connection:
-            log.add(connection, batch, NOW_MS)
+            log.add(connection, batch, now_ms)
 
     for start in range(0, size, _BATCH):
         add(min(_BATCH, size - start))

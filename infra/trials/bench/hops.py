@@ -26,10 +26,10 @@ class Hop:
     topic: str
 
 
-def make_hops(stage: Stage, clusters: Sequence[CountryCode]) -> list[Hop]:
-    """Make one topic in each of these clusters, in order."""
+def make_hops(stage: Stage, clusters: Sequence[CountryCode], name: str) -> list[Hop]:
+    """Make one topic in each of these clusters, in order; `name` tells them from others."""
     return [
-        Hop(stage.operator(country), stage.make_topic(country, f"bench.hop{number}"))
+        Hop(stage.operator(country), stage.make_topic(country, f"bench.hop{number}.{name}"))
         for number, country in enumerate(clusters)
     ]
 

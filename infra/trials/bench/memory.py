@@ -17,6 +17,7 @@ from bench.gatework import BATCH, seal_some
 from bench.pinned import pool
 from bench.report import Aim, Measure
 from bench.standing import StandingGate
+from bench.usage import resident_mb
 from refbus.clock import machine_ms
 from refbus.core.ids import gate_id
 from refbus.core.units import HOUR_MS
@@ -74,11 +75,3 @@ def _confirm(gate: StandingGate, keys: GateKeys) -> None:
     if receipts:
         gate.decide(gate.records(border(ORIGIN, DESTINATION), receipts))
         gate.deliver()
-
-
-def resident_mb(field: str = "VmRSS") -> float:
-    """Return the memory of this process in MB; "VmHWM" is the most that it had so far."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) / 1024
-    raise LookupError(field)

@@ -18,10 +18,10 @@ from typing import TypeVar
 
 from pymerkle import SqliteTree
 
-from bench.memory import resident_mb
 from bench.pinned import cores, in_child, pool
 from bench.report import Aim, Measure
 from bench.timing import Samples
+from bench.usage import resident_mb
 from refbus.audit.published_log import LogFiles
 from refbus.audit.sources import FolderSource
 from refbus.tlog.hashing import HASH_SIZE, complete_root, tree_root

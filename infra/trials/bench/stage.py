@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.events import Federation
+from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import module_argv
 from demo import world as worlds
 from demo.processes import Command, Service
@@ -21,14 +21,20 @@ from refbus.bus.cluster import KafkaCluster
 from refbus.bus.port import TopicState
 from refbus.core.ids import CountryCode, OrgId
 
+_FOR_SHOW = ("REFBUS_CLOCK_FILE", "REFBUS_GATE_RESEND_SECONDS")
+
 
 @dataclass(slots=True)
 class Stage:
-    """A world whose services are started and stopped one by one."""
+    """A world whose services are started and stopped one by one.
+
+    Only where the clock is `movable` do they have what a demonstration needs: no service in use pays for it.
+    """
 
     world: World
     stack: Stack
     federation: Federation
+    movable: bool = False
 
     def start_gate(self, country: CountryCode, *, pinned: bool = False) -> Service:
         """Start the gate of a country and wait until it is ready; `pinned` keeps it on the measured core."""
@@ -48,6 +54,12 @@ class Stage:
         """Stop these services, all of them by default."""
         for name in list(self.stack.services) if names is None else names:
             self.stack.services.pop(name).stop()
+
+    @property
+    def pids(self) -> dict[str, tuple[int, ...]]:
+        """The processes that run: each service by name, and all brokers as one."""
+        services = {name: (service.pid,) for name, service in self.stack.services.items()}
+        return services | {"brokers": tuple(each.pid for one in set(self.world.brokers.values()) for each in one.each)}
 
     def operator(self, country: CountryCode) -> BrokerAddress:
         """Return how the operator reaches the cluster of a country."""
@@ -72,18 +84,27 @@ class Stage:
             environment = self.stack.auditor_environment(CountryCode(member))
         else:
             environment = self.stack.gateway_environment(OrgId(member))
+        environment = environment if self.movable else without_show(environment)
         service = Service(Command(name, argv, environment, self.world.folder / "log" / f"{name}.log"))
         self.stack.services[name] = service
         self.stack.wait_ready([name])
         return service
 
 
+def without_show(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings without those that only a demonstration has."""
+    return {name: value for name, value in environment.items() if name not in _FOR_SHOW}
+
+
 @contextmanager
-def staged(folder: Path, *, federated: bool, say: Say) -> Iterator[Stage]:
-    """Give a fresh stage in `folder`; whatever happens, nothing of it is left running."""
-    world = worlds.create(folder, federated=federated, say=say)
+def staged(folder: Path, *, federated: bool, say: Say, movable: bool = False) -> Iterator[Stage]:
+    """Give a fresh stage in `folder`; whatever happens, nothing of it is left running.
+
+    A federated one has a cluster for each end of the measured way, and no more.
+    """
+    world = worlds.create(folder, federated=federated, say=say, apart=(ORIGIN, DESTINATION))
     stack = Stack(world)
     try:
-        yield Stage(world, stack, Federation.of(world.paths))
+        yield Stage(world, stack, Federation.of(world.paths), movable)
     finally:
         stack.stop()

@@ -297,7 +297,7 @@ def _gateway_turns(office: Office) -> dict[str, Counts]:
     for name, wait_ms in (("", 0), ("", _TEND_MS), ("gateway, look", _TURN_MS), ("gateway, tend", _TEND_MS)):
         office.clock.now_ms += wait_ms
         with counting() as counts:
-            daemon.run(_once())
+            daemon.run(once())
         found[name] = counts
     daemon.close()
     gateway.close()
@@ -364,7 +364,7 @@ def _gate_turn(folder: Path) -> Counts:
     return counts
 
 
-def _once() -> Callable[[], bool]:
-    """Return a `stop` that lets one turn through."""
+def once() -> Callable[[], bool]:
+    """Return what says when to stop: after one turn."""
     asked = iter((False, True))
     return lambda: next(asked)

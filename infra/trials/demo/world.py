@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,11 +194,13 @@ def create(
     now_ms: int | None = None,
     counts: Mapping[str, int] = ALONE,
     lists: bool = True,
+    apart: Collection[str] | None = None,
 ) -> World:
     """Make a new world in the empty `folder`: brokers started, keys made, topics applied, directory published.
 
-    `counts` has the number of brokers of a country's cluster where it is not one, in a federated world. There brokers
-    read the `lists` of withdrawn certificates.
+    In a federated world `counts` has the number of brokers of a country's cluster where it is not one, and `apart` the
+    countries that have a cluster of their own (None: all); the others have their topics in that of the first of these.
+    Several brokers of a cluster read the `lists` of withdrawn certificates.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     description = read_description(data_dir("keys") / "development.toml")
@@ -212,7 +214,7 @@ def create(
         folder / "federation", description, Passphrases.same(PASSPHRASE), now_ms, EPOCH_MS
     )
     (folder / "clock").write_text("0 0\n", encoding="ascii")
-    brokers = _brokers(folder, countries, counts, lists=lists) if federated else _shared(folder, countries)
+    brokers = _brokers(folder, countries, counts, apart, lists=lists) if federated else _shared(folder, countries)
     world = World(folder, federated, paths, passphrase_file, brokers, countries)
     try:
         distinct = tuple(dict.fromkeys(brokers.values()))
@@ -242,13 +244,21 @@ def _shared(folder: Path, countries: tuple[CountryCode, ...]) -> dict[CountryCod
 
 
 def _brokers(
-    folder: Path, countries: tuple[CountryCode, ...], counts: Mapping[str, int], *, lists: bool
+    folder: Path,
+    countries: tuple[CountryCode, ...],
+    counts: Mapping[str, int],
+    apart: Collection[str] | None = None,
+    *,
+    lists: bool = True,
 ) -> dict[CountryCode, Brokers]:
     certificates = Certificates(folder / "tls", withdrawable=bool(counts) and lists)
-    return {
+    made = {
         country: Brokers(folder / f"broker-{country}", country, certificates, count=counts.get(country, 1))
         for country in countries
+        if apart is None or country in apart
     }
+    first = next(iter(made.values()))
+    return {country: made.get(country, first) for country in countries}
 
 
 def _apply_topics(world: World, now_ms: int) -> None:
