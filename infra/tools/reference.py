@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from bench import pictures
 from tools.pages import (
     alerts,
     capacity,
@@ -32,6 +33,7 @@ from tools.pages import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
+    **{f"docs/design/pictures/{name}.svg": partial(pictures.page, name) for name in pictures.PICTURES},
     "docs/operators/capacity.md": capacity.page,
     "docs/reference/alerts.md": runbook.page,
     "docs/reference/alert-proofs.md": proofs.page,

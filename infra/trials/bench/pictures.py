@@ -17,7 +17,7 @@ from typing import Any, Final
 KEPT: Final = Path(__file__).with_name("pictured.json")
 _WIDTH, _LABEL, _ROW, _EDGE = 820, 290, 30, 16
 _BAR: Final = _WIDTH - _LABEL - 110
-_COLOURS: Final = ("#4477aa", "#ee8866", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+_COLOURS: Final = ("#77aadd", "#ee8866", "#44bb99", "#eedd88", "#99ddff", "#ffaabb", "#bbcc33")
 _STYLE: Final = """
 text { font: 13px sans-serif; fill: #1b1f24 } .title { font-weight: bold } .small { font-size: 11px }
 .page { fill: #ffffff } .line { stroke: #57606a; stroke-dasharray: 4 3 } .on { fill: #10151c }
