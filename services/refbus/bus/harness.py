@@ -1,4 +1,4 @@
-"""The safe way to run Faust: the only module, besides thin apps, that imports it.
+"""The safe way to run Faust: with `quiet` the only module, besides thin apps, that imports it.
 
 What must hold for a record never to be lost (most lines have a negative control in `chaos.broken_agents`):
 
@@ -23,10 +23,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol
 
 import faust
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import EventT, StreamT
 from faust.worker import Worker
 from mode import CrashingSupervisor
@@ -35,6 +34,7 @@ from refbus.bus import crash, driver
 from refbus.bus.address import BrokerAddress
 from refbus.bus.crash import die
 from refbus.bus.port import Record
+from refbus.bus.quiet import QuietMonitor, Transport
 from refbus.errors import Code, SetupError
 
 _log = logging.getLogger("refbus.bus.harness")
@@ -83,7 +83,7 @@ def create_app(settings: WorkerSettings, handlers: Mapping[str, BatchHandler]) -
     settings.check()
     driver.install()
     app = _App(settings.group, **_conf(settings))
-    app.transport = _Transport(app.conf.broker_consumer, app)
+    app.transport = Transport(app.conf.broker_consumer, app)
     for topic, handler in sorted(handlers.items()):
         _add_agent(app, settings, topic, handler)
     return app
@@ -156,42 +156,6 @@ class _App(faust.App):  # type: ignore[misc]
         self._ending = self._ending or crash.die_later(reason)
 
 
-class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The driver's consumer with one setting that Faust does not let through: only committed records are read.
-
-    Its crash ends the process. Faust would go on without it and read nothing, and then wait for it for ever, deaf to
-    SIGTERM.
-    """
-
-    async def crash(self, exc: BaseException) -> NoReturn:
-        """End the process."""
-        crash.die_of(exc)
-
-    def highwater(self, tp: Any) -> int | None:
-        """Return where a partition ends, None for one that a changing group has just taken away.
-
-        Faust asks this with every record, for figures that nobody reads here; the driver's refusal ended the worker.
-        """
-        try:
-            return cast("int | None", super().highwater(tp))
-        except AssertionError:
-            return None
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-
-class _Consumer(Consumer):  # type: ignore[misc]
-    def _new_consumer_thread(self) -> _ConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _Transport(Transport):  # type: ignore[misc]
-    Consumer = _Consumer
-
-
 def _failed(app: faust.App) -> bool:
     return app.crashed or any(agent.crashed for agent in app.agents.values())
 
@@ -206,6 +170,7 @@ def _conf(settings: WorkerSettings) -> dict[str, Any]:
         "key_serializer": "raw",
         "value_serializer": "raw",
         "agent_supervisor": CrashingSupervisor,
+        "Monitor": QuietMonitor,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "stream_wait_empty": False,

@@ -14,9 +14,9 @@ from refbus.errors import Code, StoreError
 DRIVER = """
 import asyncio
 from aiokafka.errors import KafkaConnectionError
-from refbus.bus.harness import _ConsumerThread
+from refbus.bus.quiet import ConsumerThread
 
-asyncio.run(_ConsumerThread.__new__(_ConsumerThread).crash(KafkaConnectionError()))
+asyncio.run(ConsumerThread.__new__(ConsumerThread).crash(KafkaConnectionError()))
 """
 WAITING = """
 import pathlib, sys, threading
