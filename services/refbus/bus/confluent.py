@@ -23,7 +23,7 @@ from confluent_kafka import Producer as KafkaProducer
 
 from refbus.bus.address import BrokerAddress, TlsFiles
 from refbus.bus.confluent_admin import ConfluentAdmin, config_of
-from refbus.bus.confluent_offsets import TopicOffsets
+from refbus.bus.confluent_offsets import TopicOffsets, country_asked, new_consumer
 from refbus.bus.kafka_errors import UNREADABLE, answer_error, error_of
 from refbus.bus.port import OnDelivery, Reader, Record
 from refbus.errors import Code, RefbusError, TransportError
@@ -129,9 +129,10 @@ class ConfluentReader(TopicOffsets):
 
     def __init__(self, address: BrokerAddress, topic: str) -> None:
         super().__init__(address, topic)
+        self._client = new_consumer(address, country_asked(topic))
         self._position: int | None = None
         self._served = False  # whether the broker ever gave a record or the end
-        self._assigned = False  # a reader that only asks for offsets must not fetch records in the background
+        self._assigned = False  # whether it fetches records in the background
         self._instead: Reader | None = None
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
@@ -177,19 +178,11 @@ class ConfluentReader(TopicOffsets):
         if self._instead is not None:
             self._instead.close()
         super().close()
+        self._client.close()
 
     def _assign(self, offset: int) -> None:
         self._client.assign([TopicPartition(self._topic, 0, offset)])
         self._assigned = True
-
-    def _asked_anew(self) -> tuple[int, int]:
-        if not self._assigned:
-            return super()._asked_anew()
-        asker = TopicOffsets(self._address, self._topic)  # this client goes on fetching
-        try:
-            return asker._ends(asker._client)
-        finally:
-            asker.close()
 
     def _require_topic(self) -> None:
         """Raise when the topic is missing or closed to us: for such a topic the client waits in silence."""

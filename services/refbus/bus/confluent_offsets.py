@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("refbus.bus.kafka")
 
 
-def new_consumer(address: BrokerAddress, topic: str) -> Consumer:
-    """Return a client for a topic that joins no group, commits nothing and sees committed records only.
+def new_consumer(address: BrokerAddress, country: str) -> Consumer:
+    """Return a client for topics of a country that joins no group, commits nothing and sees committed records only.
 
     It has the name of a group because the client demands one, and asks who keeps that group: twice a second for as long
     as it is refused, and a broker notes each refusal in its log. So there is a name that every member may ask for.
@@ -27,7 +29,7 @@ def new_consumer(address: BrokerAddress, topic: str) -> Consumer:
     return Consumer(
         config_of(address, "refbus-reader")
         | {
-            "group.id": reader_group(topic.partition(".")[0]),
+            "group.id": reader_group(country),
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
@@ -41,26 +43,78 @@ def new_consumer(address: BrokerAddress, topic: str) -> Consumer:
     )
 
 
-class TopicOffsets:
-    """Asks about one topic. What the client remembers is not believed when it says that the topic is missing.
+class Asker:
+    """The one client of this process that asks a cluster where topics begin and end, made when it is first needed.
 
-    After a stall of the broker it may say so for as long as it keeps its metadata, a quarter of an hour: the question
-    is then asked once more by a client that knows nothing.
+    What it remembers is not believed when it says that a topic is missing. After a stall of the broker it may say so
+    for as long as it keeps its metadata, a quarter of an hour: the question is then asked once more by a client that
+    knows nothing, which takes the place of the old one.
     """
+
+    def __init__(self, address: BrokerAddress, country: str) -> None:
+        self._address = address
+        self._country = country
+        self._client: Consumer | None = None
+        self._making = threading.Lock()
+
+    def ends(self, topic: str) -> tuple[int, int]:
+        """Return where a topic begins and ends, from any thread. Raises TransportError, SetupError TOPIC_MISSING."""
+        client = self._other_than(None)
+        try:
+            return _ends(client, topic)
+        except SetupError:
+            _log.warning("%s: asked again by a client that remembers nothing", topic)
+            return _ends(self._other_than(client), topic)
+
+    def _other_than(self, old: Consumer | None) -> Consumer:
+        """Return a client that is not `old`. An old one is freed when nobody asks it any more."""
+        with self._making:
+            if self._client is old:
+                self._client = new_consumer(self._address, self._country)
+            client: Consumer = self._client
+            return client
+
+
+_askers: WeakValueDictionary[tuple[BrokerAddress, str], Asker] = (
+    WeakValueDictionary()
+)  # each as long as somebody has it
+_looking = threading.Lock()
+
+
+def asker(address: BrokerAddress, topic: str) -> Asker:
+    """Return the one that asks this cluster for this topic and all others of its country."""
+    country = country_asked(topic)
+    with _looking:
+        return _askers.setdefault((address, country), Asker(address, country))
+
+
+def country_asked(topic: str) -> str:
+    """Return the country to which a topic belongs."""
+    return topic.partition(".")[0]
+
+
+def _ends(client: Consumer, topic: str) -> tuple[int, int]:
+    partition = TopicPartition(topic, 0)
+    low, high = asked(lambda: client.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
+    return int(low), int(high)
+
+
+class TopicOffsets:
+    """Asks about one topic."""
 
     def __init__(self, address: BrokerAddress, topic: str) -> None:
         self._address = address
         self._topic = topic
-        self._client = new_consumer(address, topic)
+        self._asker = asker(address, topic)
         self._asking: Line | None = None
 
     def begin_offset(self) -> int:
         """Return the first offset that the log still has. Raises TransportError, SetupError TOPIC_MISSING."""
-        return self._offsets()[0]
+        return self._asker.ends(self._topic)[0]
 
     def end_offset(self) -> int:
         """Return the offset after the newest committed record. Raises TransportError, SetupError TOPIC_MISSING."""
-        return self._offsets()[1]
+        return self._asker.ends(self._topic)[1]
 
     def topic_id(self) -> str:
         """Return the id that the broker gave the topic. Raises SetupError TOPIC_MISSING."""
@@ -91,22 +145,3 @@ class TopicOffsets:
         """Free the connections."""
         if self._asking is not None:
             self._asking.close()
-        self._client.close()
-
-    def _offsets(self) -> tuple[int, int]:
-        try:
-            return self._ends(self._client)
-        except SetupError:
-            _log.warning("%s: asked again by a client that remembers nothing", self._topic)
-            return self._asked_anew()
-
-    def _asked_anew(self) -> tuple[int, int]:
-        """Ask by a new client, which takes the place of the old one. A reader that fetches keeps its own."""
-        self._client.close()
-        self._client = new_consumer(self._address, self._topic)
-        return self._ends(self._client)
-
-    def _ends(self, client: Consumer) -> tuple[int, int]:
-        partition = TopicPartition(self._topic, 0)
-        low, high = asked(lambda: client.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S))
-        return int(low), int(high)

@@ -40,8 +40,8 @@ _log = logging.getLogger("refbus.bus.driver")
 _MOST_FETCHED = 4 * 1_048_576
 """Bytes that are asked for at once: more than two batches, so that each shows where the one before it ends."""
 _PATIENCE_S = 10.0
-_LONG_POLL_S = 0.5
-"""So long a broker keeps a question for which it has nothing yet."""
+_LONG_POLL_S = 5.0
+"""So long a broker keeps a question for which it has nothing yet; a record that comes ends the wait at once."""
 _SHORTEST_WAIT_S = 0.01
 """What has arrived on the connection is only taken while somebody waits."""
 _READ_COMMITTED = 1
@@ -227,10 +227,10 @@ class Line:
         """Return what there is from `offset` on, None when it is not here within `wait_s` seconds.
 
         The question stays with the broker meanwhile, and the next call for the same offset goes on with it: short waits
-        cost the broker two questions a second, however many they are. Raises as `fetch`.
+        cost a question in five seconds, however many they are. Raises as `fetch`.
         """
         if self._asked is not None and self._asked.offset != offset:
-            self._forget()
+            self.close_client()
         if self._asked is None:
             task = self._loop.create_task(self._fetch(offset, _LONG_POLL_S, committed=True))
             self._asked = _Asked(offset, task, time.monotonic() + _LONG_POLL_S + _PATIENCE_S)
@@ -254,6 +254,8 @@ class Line:
         With `committed` False, also what is of transactions that are still open. Raises SetupError LOG_TRUNCATED,
         TransportError TOPIC_MISSING, BROKER_UNREACHABLE, BROKER_REFUSED.
         """
+        if self._asked is not None:
+            self.close_client()
         try:
             answer: Fetched = self._run(self._fetch(offset, wait_s, committed=committed), wait_s + _PATIENCE_S)
         except (KafkaError, OSError, TimeoutError) as error:
@@ -276,7 +278,7 @@ class Line:
         self._loop.close()
 
     def close_client(self) -> None:
-        """Drop the connection; the next question makes a new one."""
+        """Drop the connection; the next question makes a new one, and waits behind none that the broker still keeps."""
         self._forget()
         client, self._client = self._client, None
         if client is not None:

@@ -1,0 +1,118 @@
+"""Questions that a broker keeps for a while, and the one client that asks where topics end; without a broker."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from refbus.bus.address import BrokerAddress
+from refbus.bus.confluent_offsets import TopicOffsets, asker
+from refbus.bus.driver import Line
+from refbus.errors import Code, TransportError
+
+SHORT_S = 0.05
+PATIENCE_S = 60.0
+
+
+class Silent:
+    """Takes every connection and never says a word: a broker that keeps all questions."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = BrokerAddress(f"127.0.0.1:{self._listening.getsockname()[1]}")
+        self.ended: list[threading.Event] = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more."""
+        self._listening.close()
+
+    def _take(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            self.ended.append(threading.Event())
+            threading.Thread(target=self._read, args=(connection, self.ended[-1]), daemon=True).start()
+
+    def _read(self, connection: socket.socket, ended: threading.Event) -> None:
+        with connection:
+            while connection.recv(4096):
+                pass
+        ended.set()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    """Give such a broker."""
+    broker = Silent()
+    yield broker
+    broker.close()
+
+
+def ask_elsewhere(line: Line) -> None:
+    """Ask for another offset."""
+    assert line.ask(7, SHORT_S) is None
+
+
+def ask_otherwise(line: Line) -> None:
+    """Ask something that does not wait; here it is not answered either."""
+    with pytest.raises(TransportError) as refused:
+        line.fetch(7, 0.0)
+    assert refused.value.code is Code.BROKER_UNREACHABLE
+
+
+@pytest.mark.parametrize("next_question", [ask_elsewhere, ask_otherwise])
+def test_no_question_waits_behind_one_that_the_broker_keeps(
+    silent: Silent, next_question: Callable[[Line], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker answers a connection in order: whoever has something else to ask leaves it and takes a new one."""
+    monkeypatch.setattr("refbus.bus.driver._PATIENCE_S", SHORT_S)
+    line = Line(silent.address, "kz.outbox")
+    while not silent.ended:
+        assert line.ask(3, SHORT_S) is None
+    next_question(line)
+    assert silent.ended[0].wait(PATIENCE_S)
+    line.close()
+
+
+def test_short_waits_go_on_with_the_same_question(silent: Silent) -> None:
+    """However often is asked, the broker has one question, on one connection."""
+    line = Line(silent.address, "kz.outbox")
+    for _ in range(5):
+        assert line.ask(3, SHORT_S) is None
+    assert len(silent.ended) <= 1
+    assert not any(each.is_set() for each in silent.ended)
+    line.close()
+
+
+def test_one_client_asks_for_all_topics_of_a_cluster() -> None:
+    """It is made when it is needed, shared by whoever asks there, and freed with the last of them."""
+    address, other = BrokerAddress("127.0.0.1:1"), BrokerAddress("127.0.0.1:2")
+    first, second = TopicOffsets(address, "kz.outbox"), TopicOffsets(address, "kz.audit")
+    kept = weakref.ref(asker(address, "kz.profiles"))
+    assert first._asker is second._asker is kept()
+    assert TopicOffsets(other, "kz.outbox")._asker is not kept()
+    assert TopicOffsets(address, "uz.outbox")._asker is not kept()  # readers name a group of their country
+    assert first._asker._client is None
+    first.close()
+    assert kept() is not None
+    del first, second
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_client_that_is_not_believed_is_replaced_once() -> None:
+    """Two that doubt the same client get the same new one; who still asks by the old one is not disturbed."""
+    one = asker(BrokerAddress("127.0.0.1:1"), "kz.outbox")
+    old = one._other_than(None)
+    assert one._other_than(None) is old
+    new = one._other_than(old)
+    assert new is not old
+    assert one._other_than(old) is new
