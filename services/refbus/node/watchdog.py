@@ -25,6 +25,8 @@ from refbus.node.topic_reader import Consumer
 
 _log = logging.getLogger("refbus.node.watchdog")
 LOOK_S = 2.0
+REST_MS = 8_000
+"""How often is looked while nothing waits and no position moves; shorter than `READY_MS` by what a look may take."""
 ALIVE_MS = 120_000
 """A service whose watchdog has not even tried to look for so long hangs: start it again."""
 READY_MS = 15_000
@@ -77,6 +79,8 @@ class Watchdog:
     _moved_ms: int | None = None
     _seen_ms: int | None = None  # as `seen_ms`, on the clock that never jumps
     _whole_ms: int | None = None  # steady: the last look that came to its end
+    _blind_ms: int | None = None  # steady: since when nobody answers; None while no look is under way or has failed
+    _rests: bool = False  # whether the last look found nothing that waits, and that nothing had moved
     _tried_ms: int | None = None  # steady: the last look, whatever came of it
     _open: dict[str, tuple[int, int]] = field(default_factory=dict)  # topic -> offset, steady ms
     _short: dict[str, int] = field(default_factory=dict)  # topic that ends below its position -> since steady ms
@@ -104,9 +108,10 @@ class Watchdog:
     def look(self) -> bool:
         """Return whether the service stands still and must end."""
         steady_ms = self._tried_ms = self.clock.steady_ms()
+        self._blind_ms, self._rests = self._blind_ms or steady_ms, False
         try:
             with self._asking:
-                positions = tuple(consumer.next_offset for consumer in self.consumers)
+                positions = self._where()
                 ends = self._ends()
                 self._transactions(steady_ms)
                 self._cuts(ends, steady_ms)
@@ -117,14 +122,28 @@ class Watchdog:
             self._moved(steady_ms)
             if self._seen_ms is None:
                 self._seen(steady_ms)
+            self._blind_ms = self._seen_ms
             return False
         self._seen(steady_ms)
-        self._whole_ms = steady_ms
+        self._whole_ms, self._blind_ms = steady_ms, None
         self.lag = lag
+        self._rests = positions == self._positions and not (any(lag.values()) or self._open or self._short)
         if positions != self._positions or not any(self.lag.values()):
             self._positions = positions
             self._moved(steady_ms)
         return bool(self.cut) or (self._moved_ms is not None and steady_ms - self._moved_ms >= self.patience_ms)
+
+    def is_due(self) -> bool:
+        """Return whether it is time to look: always, and less often while nothing waits and nothing moves.
+
+        What arrives moves a position. What arrives and is not even taken is found by the next look all the same.
+        """
+        if not self._rests or self._tried_ms is None or self._where() != self._positions:
+            return True
+        return self.clock.steady_ms() - self._tried_ms >= REST_MS
+
+    def _where(self) -> tuple[int, ...]:
+        return tuple(consumer.next_offset for consumer in self.consumers)
 
     def _test(self, steady_ms: int, *, waits: bool) -> None:
         """Let the store show that it takes what is written: while records wait, and now and then. Raises StoreError."""
@@ -202,14 +221,15 @@ class Watchdog:
         """Return, for the log, what keeps the sources from being read to their end as of the last look."""
         waiting = [f"{topic} {records} records" for topic, records in sorted(self.lag.items()) if records]
         opened = [f"{topic} an open transaction at {offset}" for topic, (offset, _) in sorted(self._open.items())]
-        blind_s = 0 if self._seen_ms is None else (self.clock.steady_ms() - self._seen_ms) // 1000
+        since_ms = self._blind_ms
+        blind_s = 0 if since_ms is None else (self.clock.steady_ms() - since_ms) // 1000
         blind = [f"the broker or the store has not answered for {blind_s} s"] if blind_s > 3 * LOOK_S else []
         return ", ".join((*waiting, *opened, *blind)) or "nothing is known to wait"
 
     def run(self, stop: threading.Event, end: Callable[[str], None], also: Callable[[], None] = lambda: None) -> None:
-        """Look until `stop` is set, and do `also` each time; call `end` when the service stands still."""
+        """Look when it is due until `stop` is set, and do `also` often; call `end` when the service stands still."""
         while not stop.wait(LOOK_S):
-            if self.look():
+            if self.is_due() and self.look():
                 end(self.why)
             also()
 

@@ -16,7 +16,7 @@ from refbus.crypto.keyfile import MEMORY_KIB
 from refbus.errors import Code, MalformedError, SetupError, StoreError
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.statekey import state_key
-from refbus.node.watchdog import ALIVE_MS, READY_MS, TEST_MS, Watchdog
+from refbus.node.watchdog import ALIVE_MS, LOOK_S, READY_MS, REST_MS, TEST_MS, Watchdog
 from refbus.trust.homes import Home, Identity
 from refbus.wire.transport import DirectoryFile
 from refbus_gate.clock.lateness import Lateness
@@ -182,6 +182,59 @@ def test_a_watchdog_that_cannot_look_says_since_when(world: World) -> None:
     world.nodes["kz"].bus.down = False
     dog.look()
     assert dog.seen_ms == world.now_ms
+
+
+def test_a_watchdog_at_rest_looks_less_often(world: World) -> None:
+    """Not before the first two looks agree; sooner again when a position moves, and always while something waits."""
+    dog, kz = watchdog(world), world.nodes["kz"]
+    for _ in range(2):
+        assert dog.is_due()
+        dog.look()
+    assert not dog.is_due()
+    world.outbox("kz", world.event("a"))
+    assert not dog.is_due()  # nothing was taken yet
+    kz.consumers["kz.outbox"].handle(kz.bus.records("kz.outbox"))
+    assert dog.is_due()
+    world.settle()
+    dog.look()
+    dog.look()
+    world.now_ms += REST_MS - 1
+    assert not dog.is_due()
+    world.outbox("kz", b"garbage")  # and nobody takes it
+    world.now_ms += 1
+    assert dog.is_due()
+    dog.look()
+    assert dog.is_due()
+
+
+@pytest.mark.parametrize("what", ["broker", "transaction", "topic"])
+def test_a_watchdog_that_has_something_to_see_does_not_rest(world: World, what: str) -> None:
+    """A broker that is away, a transaction that is open, and a topic that came are looked at as often as ever."""
+    dog, kz = watchdog(world), world.nodes["kz"]
+    dog.look()
+    dog.look()
+    assert not dog.is_due()
+    if what == "broker":
+        kz.bus.down = True
+    elif what == "transaction":
+        kz.bus.open_transaction("kz.outbox")
+        world.outbox("kz", b"garbage")
+    else:
+        dog.unwatch("kz.outbox")
+        assert dog.is_due()
+        return
+    dog.look()
+    assert dog.is_due()
+
+
+def test_a_watchdog_that_rests_is_not_blind(world: World) -> None:
+    """Between two looks nobody says that the broker does not answer, and the service stays ready."""
+    dog = watchdog(world)
+    dog.look()
+    dog.look()
+    world.now_ms += REST_MS + int(LOOK_S * 1000)
+    assert dog.behind() == "nothing is known to wait"
+    assert dog.is_ready()
 
 
 def test_inputs_are_read_up_to_a_moment_under_a_steady_flow(world: World) -> None:
