@@ -20,7 +20,8 @@ from refbus_auditor.witness import Witness
 
 _log = logging.getLogger("refbus.auditor.mail")
 _BATCH = 100
-_WAIT_S = 1.0
+_WAIT_S = 2.0
+"""So long is waited for a record, which ends the wait; and a stop waits so long for the wait."""
 
 
 @dataclass(slots=True)

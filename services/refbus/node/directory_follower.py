@@ -18,7 +18,8 @@ from refbus.wire.transport import DirectoryFile
 
 _log = logging.getLogger("refbus.node.directory")
 _BATCH = 500
-_WAIT_S = 1.0
+_WAIT_S = 2.0
+"""So long is waited for a record, which ends the wait; and a stop waits so long for the wait."""
 _FIRST_S = 60.0
 
 

@@ -113,6 +113,12 @@ def newest_aside(tx: Transaction) -> int:
     return tx.connection.execute(select(func.max(set_aside.c.id))).scalar() or 0
 
 
+def waits(tx: Transaction) -> bool:
+    """Whether anything waits."""
+    query = select(set_aside.c.id).where(set_aside.c.state == AsideState.HELD).limit(1)
+    return tx.connection.execute(query).first() is not None
+
+
 def waiting(tx: Transaction, last: int | None = None) -> list[Found]:
     """Return what waits, up to row `last`: first what says stop, then what was tried least, as in the inbox."""
     order = (set_aside.c.stop.desc(), set_aside.c.attempts, set_aside.c.sequence)

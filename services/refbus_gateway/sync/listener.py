@@ -13,7 +13,7 @@ from typing import Final
 from refbus.bell import Bell
 from refbus.bus.port import Reader, Record
 
-_SLICE_S: Final = 1.0
+_SLICE_S: Final = 2.0
 """Longest wait of the client before it is asked whether it shall go on."""
 
 

@@ -51,6 +51,7 @@ class Draining:
         self._placed: set[str] = set()
         gateway.resume_directory()  # what a stop interrupted is finished before anything new is taken
         self._listening: Listener | None = None
+        self._nothing_held: int | None = None  # the change mark at which nothing was held that could be tried again
         self._known_files = 0  # below this offset the directory is read again, and old versions are no news
 
     def drain(self) -> int:
@@ -59,18 +60,23 @@ class Draining:
         Raises TransportError BROKER_UNREACHABLE, SetupError TOPIC_MISSING, StoreError.
         """
         gateway = self._gateway
-        news = self._rest()
-        started_ms = gateway.now_ms()
+        started_ms, news = gateway.now_ms(), 0
+        if self._listening is None or not self.at_end():  # who listens and has everything goes on listening
+            news = self._rest() + self._read_to_the_ends()
+        with gateway.store.write() as tx:
+            tx.put_int(positions.SYNCHRONISED, started_ms)
+            confirmation.note_drained(tx, started_ms)
+        return news
+
+    def _read_to_the_ends(self) -> int:
+        gateway = self._gateway
         self._read_all(self._directory, gateway.directory_topic, self._take_directory)
         with gateway.store.read() as tx:
             last = set_aside.newest_aside(tx)
         self._again_held(last)
-        news += self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
+        news = self._read_all(self._inbox, gateway.inbox_topic, self._take_inbox)
         while self._again_held(last):
             pass
-        with gateway.store.write() as tx:
-            tx.put_int(positions.SYNCHRONISED, started_ms)
-            confirmation.note_drained(tx, started_ms)
         return news
 
     def keep_up(self) -> None:
@@ -81,7 +87,14 @@ class Draining:
         self._place(self._directory, self._gateway.directory_topic)
         while records := self._read(self._directory, self._gateway.directory_topic, 0):
             self._take_directory(records)
-        self._again_held()
+        mark = self._gateway.store.change_mark()
+        if mark == self._nothing_held:
+            return
+        with self._gateway.store.read() as tx:
+            waits = set_aside.waits(tx)
+        self._nothing_held = None if waits else mark
+        if waits:
+            self._again_held()
 
     def read_some(self, timeout_s: float) -> int:
         """Read what has arrived in the inbox, waiting at most `timeout_s` seconds; return what is new for a person."""

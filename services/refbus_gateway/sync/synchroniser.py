@@ -34,7 +34,7 @@ _REST_S: Final = 1.0
 _LOOK_MS: Final = 10_000
 """How often the outbox is looked at although nothing was written and nothing is due: a clock may have been wrong."""
 _KEEP_UP_MS: Final = 2_000
-_TEND_MS: Final = 30_000
+_TEND_MS: Final = 60_000
 """How often is looked after what waits although nothing was written: for what is done by time, and by other files."""
 _DRAIN_MS: Final = 60_000
 """How often a running gateway asks for the ends of its topics, to say when it had everything; it reads all the time."""
