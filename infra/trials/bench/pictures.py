@@ -27,7 +27,7 @@ text { font: 13px sans-serif; fill: #1b1f24 } .title { font-weight: bold } .smal
 _LEG: Final = re.compile(r"^latency (?P<row>at [^:]+): (?P<part>.+), p50$")
 _PROCESS: Final = re.compile(r"^processor time (?P<row>at [^:]+): (?P<part>.+)$")
 _GROWN: Final = re.compile(r"^(?P<row>(?:gate|gateway|auditor), .+), (?P<part>[\d,]+) events$")
-_LIMIT: Final = 1.15
+_LIMIT, _LONGEST = 1.15, 2.0
 Entry = Mapping[str, Any]
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -75,15 +75,19 @@ def shares(title: str, rows: Rows) -> str:
 
 
 def ratios(title: str, rows: Rows) -> str:
-    """Return a bar for each row, as long as the ratio of its largest store, with the limit as a line."""
+    """Return a bar for each row, as long as the ratio of its largest store, with the limit as a line.
+
+    A bar ends at twice the baseline, so that one that is far out leaves the others to be compared.
+    """
     last = {name: row[max(row, key=lambda each: int(each.replace(",", "")))] for name, row in rows.items()}
-    most = max(*last.values(), _LIMIT) * 1.05
+    most = min(max(*last.values(), _LIMIT), _LONGEST) * 1.05
     drawn = list[str]()
     for at, (name, ratio) in enumerate(last.items()):
         top, kept = _top(at), ratio <= _LIMIT
         drawn.append(_text(_EDGE, top + 17, name))
-        drawn.append(_box(_LABEL, top, _BAR * ratio / most, _COLOURS[0 if kept else 1], f"{name}: {ratio:.2f}"))
-        drawn.append(_text(_LABEL + _BAR + 8, top + 17, f"{ratio:.2f}{'' if kept else ', missed'}"))
+        wide, shown = _BAR * min(ratio, most) / most, f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+        drawn.append(_box(_LABEL, top, wide, _COLOURS[0 if kept else 1], f"{name}: {shown}"))
+        drawn.append(_text(_LABEL + _BAR + 8, top + 17, f"{shown}{'' if kept else ', missed'}"))
     at_x, bottom = _LABEL + _BAR * _LIMIT / most, _top(len(last))
     drawn.append(f'<line class="line" x1="{at_x:.1f}" y1="{_top(0) - 6}" x2="{at_x:.1f}" y2="{bottom}"/>')
     drawn.append(_text(at_x - 4, bottom + 14, f"{_LIMIT}", "small"))
@@ -95,7 +99,7 @@ PICTURES: Final[Mapping[str, Picture]] = {
     "processors": Picture(
         "Processor time of an event by process, in ms, each bar its share", _PROCESS, "value", shares
     ),
-    "growth": Picture("With 200,000 events in the store, against 1,000", _GROWN, "ratio", ratios),
+    "growth": Picture("With 200,000 events in the store, against 1,000; a bar ends at 2", _GROWN, "ratio", ratios),
 }
 
 
