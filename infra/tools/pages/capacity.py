@@ -29,6 +29,35 @@ _COSTS: Final = (
     ("memory of a gate", "MB"),
     ("memory of a desk", "MB"),
 )
+_SEVERAL: Final = (
+    "## Several nodes in one country",
+    (
+        "**What there is.** One gate of a country decides; others stand by, on the same home or on a"
+        " [database server](database-server.md). They take over, they do not share the work. A machine with more cores"
+        " opens a batch faster, since that is done on all of them; what is decided and written stays one line."
+    ),
+    (
+        "**What there is not.** Two gates of one country, each for a part of its organisations, cannot be run by any"
+        " setting. These stand in the way:"
+    ),
+    (
+        "- **One name.** The id of a gate is made from its country (`kz-gate`). Offices and other gates ask for it"
+        " when they check a receipt, a notice or a confirmation. A second one with its own keys would be a stranger.\n"
+        "- **One outbox.** All organisations of a country write to one topic, which one gate reads from beginning to"
+        " end. No topic stands for a part of them, and the group of the gate gives the whole topic to one member.\n"
+        "- **One topic for each border.** What comes from another country is in one topic, whoever it is for.\n"
+        "- **One state.** Who was seen, what is withdrawn, which course stands where: one store, one transaction for a"
+        " batch. A referral between two parts of a country would need a border between them, and there is none inside a"
+        " country."
+    ),
+    (
+        "**What would be needed:** a part in the gate's id, and an outbox and border topics for each. The directory"
+        " would have to say to which part an organisation belongs, and a border between the parts would need rules. The"
+        " order in which a withdrawal counts would then hold within a part"
+        " ([1](../adr/0001-one-partition-per-topic.md)), as it now holds within a country. A country code for a region"
+        " is no way round it: a code has its own policy, log and inspectors, and law goes by it."
+    ),
+)
 
 
 def page() -> str:
@@ -55,7 +84,8 @@ def page() -> str:
         table(("events a day", "in the busiest hour, events/s", "of a core", "half done within", "99 of 100"), loads),
         f"The limit is {gate.limit:,.0f} events a second on one core (extrapolated),"
         f" {gate.limit * _HOUR_S / BUSIEST / 1e6:.0f} million a day of that shape. Beyond it a country needs several"
-        " nodes, which is not built.",
+        " nodes, [which is not built](#several-nodes-in-one-country).",
+        *_SEVERAL,
         "## The directory",
         "Measured in a federation of four countries; the last column is a straight line through the two largest"
         " (extrapolated). Every reader keeps all members. **Readers take no list above"
