@@ -25,6 +25,8 @@ _NET_S: Final = 10.0
 """So late is heard what one thread told another, should the ringing ever be lost."""
 _FETCH_LOOK_S: Final = 2.0
 """How often the driver looks for something to fetch; an answer, a record taken and a new assignment wake it."""
+_ANSWER_S: Final = 6.0
+"""So much longer than a session may an answer take: whoever joins waits for the session of a member that is gone."""
 
 
 def _task(work: Callable[..., Awaitable[None]]) -> Any:
@@ -41,7 +43,10 @@ class QuietMonitor(Monitor):  # type: ignore[misc]
 
 
 class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The driver's consumer with one setting that Faust does not let through: only committed records are read.
+    """The driver's consumer with what Faust does not let through: only committed records are read, answers are short.
+
+    A broker of several that stands still keeps its connections. With Faust's timeout of a request (90 s, by which it
+    measures its own work as well) a worker waited for its answer long after another broker led.
 
     Its crash ends the process. Faust would go on without it and read nothing, and then wait for it for ever, deaf to
     SIGTERM.
@@ -69,6 +74,7 @@ class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
+        consumer._client._request_timeout_ms = int(consumer._session_timeout_ms + _ANSWER_S * 1000)
         return consumer
 
     async def _keepalive2(self) -> None:
