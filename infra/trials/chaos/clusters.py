@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from chaos import faults, logs
 from chaos.ground import Ground, wait
+from chaos.journal import read
 from chaos.stage import KZ, UZ, Cast, Scenario
 from chaos.timeline import Fault
 from demo.world import HA
@@ -29,9 +31,12 @@ SESSION_S = 9.0
 """After this a silent broker is out (`broker.session.timeout.ms` of `kafka.properties.seated`)."""
 _STEP_S = 75.0
 _WORK_S = 60.0
+_HASTE_S = 3.0
+"""So long somebody in haste waits for a broker to end, before it is killed."""
 _BORDER, OUTBOX = f"{KZ}.border.{UZ}", f"{KZ}.outbox"
 _ALONE = "disk lost with what no other broker had"
 _GONE = "decided while a broker was gone"
+_HASTY = "three brokers restarted without waiting for each other"
 
 
 def in_step(ground: Ground) -> None:
@@ -130,6 +135,32 @@ def lose_the_only_copy(ground: Ground) -> None:
     in_step(ground)
 
 
+def stop_two(ground: Ground) -> None:
+    """Begin a restart in haste: the second is stopped before the first one is back."""
+    last = leading(ground, OUTBOX)
+    for broker in ground.world.brokers[KZ].each:
+        if broker is not last:
+            broker.stop()
+
+
+def restart_hastily(ground: Ground) -> None:
+    """Go on in haste: the last of the three has taken something alone, and the others lead when it is back."""
+    (last,) = (each for each in ground.world.brokers[KZ].each if each.pid)
+    others = [each for each in ground.world.brokers[KZ].each if each is not last]
+    before = _confirmed(ground)
+    if not wait(lambda: _confirmed(ground) > before, _WORK_S):
+        raise TimeoutError("the last broker confirmed nothing alone")
+    last.stop(_HASTE_S)
+    with ThreadPoolExecutor(len(others)) as pool:
+        list(pool.map(Broker.start, others))
+    ground.count(_HASTY)
+    numbers = {number for number, each in enumerate(ground.world.brokers[KZ].each, 1) if each is not last}
+    if not wait(lambda: _leader(ground, OUTBOX) in numbers, _STEP_S):
+        raise TimeoutError("none of the others leads")
+    last.start()
+    in_step(ground)
+
+
 def leading(ground: Ground, topic: str = _BORDER) -> Broker:
     """Return the broker that leads a topic of the country, by default one from which its gate reads."""
     if not wait(lambda: _leader(ground, topic) > 0, _STEP_S):
@@ -152,6 +183,12 @@ def _wait_for_sends(ground: Ground) -> None:
         raise TimeoutError("nobody sent anything meanwhile")
 
 
+def _confirmed(ground: Ground) -> int:
+    """Return how many events of the country's own outbox a broker has confirmed."""
+    pages = read(ground.journal.path)
+    return len(pages.accepted() & {each.event for each in pages.planned if each.sender.startswith(f"{KZ}-")})
+
+
 def _losses(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     return [partial(kill_one, ground), partial(freeze_one, ground), partial(kill_one, ground, disk=True)]
 
@@ -166,6 +203,10 @@ def _two_gone(ground: Ground, _cast: Cast) -> Sequence[Fault]:
 
 def _only_copy(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     return [partial(lose_the_only_copy, ground)]
+
+
+def _haste(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [partial(stop_two, ground), partial(restart_hastily, ground)]
 
 
 _OF_THREE = Scenario("", 4, _losses, federated=True, brokers=HA)
@@ -201,6 +242,14 @@ THREE: tuple[Scenario, ...] = (
         name="three brokers restarted one after the other",
         faults=_restarts,
         requires=("restart of one of three brokers", _GONE),
+    ),
+    replace(
+        _OF_THREE,
+        name="three brokers restarted at once, one confirms alone",
+        faults=_haste,
+        acks="1",
+        requires=(_HASTY,),
+        control=True,
     ),
 )
 """Scenarios of a cluster of three, and their negative controls. What each shows: docs/design/chaos.md."""

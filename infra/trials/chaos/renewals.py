@@ -11,7 +11,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -189,6 +189,10 @@ def _changes(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     ]
 
 
+def _unseen(ground: Ground, _cast: Cast) -> Sequence[Fault]:
+    return [_Play(ground, Certificates(ground.world.folder / "tls"), looks=False).withdraw_stolen]
+
+
 _CHANGES = Scenario(
     "certificates change and are withdrawn under load",
     6,
@@ -198,5 +202,16 @@ _CHANGES = Scenario(
     requires=(_STOLEN, _KEPT_OUT, _OF_BROKER, _OF_GATE, _OF_SENDERS, _OLD),
 )
 
-RENEWALS: tuple[Scenario, ...] = (_CHANGES,)
+RENEWALS: tuple[Scenario, ...] = (
+    _CHANGES,
+    replace(
+        _CHANGES,
+        name="a certificate withdrawn, brokers do not look",
+        share=1,
+        faults=_unseen,
+        lists=False,
+        requires=(_STOLEN,),
+        control=True,
+    ),
+)
 """The scenario and its negative control. What each shows is told in docs/design/chaos.md."""
