@@ -124,6 +124,8 @@ class Meters:
         newest = follower.newest()
         self._metrics.put(metric.DIRECTORY_VERSION, 0 if newest is None else newest.version)
         self._metrics.since(metric.DIRECTORY_AGE, None if newest is None else newest.published_at_ms)
+        not_endorsed = sum(problem.code is Code.KEY_NOT_ENDORSED for problem in follower.problems())
+        self._metrics.put(metric.GATE_KEYS_NOT_ENDORSED, not_endorsed)
         member = None if newest is None else newest.find(org)
         pair = (None, None) if member is None else (member.current_signing_key(now_ms), member.current_kem_key(now_ms))
         ends_ms = min(now_ms if key is None else key.not_after_ms for key in pair)

@@ -12,6 +12,7 @@ from refbus.core.directory import Directory, DirectoryHistory
 from refbus.each import each
 from refbus.errors import Code, RefbusError, SetupError, StoreError
 from refbus.trust.member.profile import is_profile
+from refbus.trust.reader.assembly import Problem
 from refbus.trust.reader.history import History
 from refbus.trust.reader.loader import TrustStore
 from refbus.wire.transport import DirectoryFile
@@ -38,6 +39,10 @@ class DirectoryFollower:
         """Return the versions in force. Raises UncheckableError before the first one."""
         history: History = self._trust.history
         return history
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what the newest version leaves out, and why."""
+        return self._trust.problems
 
     def newest(self) -> Directory | None:
         """Return the newest version, None before the first one."""

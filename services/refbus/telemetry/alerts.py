@@ -184,13 +184,11 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         "RefbusKeyNotEndorsed",
-        metrics.GATE_REFUSALS,
+        metrics.GATE_KEYS_NOT_ENDORSED,
         "> 0",
         0,
         Severity.PAGE,
         "A key was published that its organisation did not sign.",
-        '{code="KEY_NOT_ENDORSED"}',
-        "1h",
     ),
     Alert(
         "RefbusDirectoryOld",

@@ -298,6 +298,12 @@ DIRECTORY_AGE = Metric(
     _ALL,
     "Time since the newest verified version of the directory was published.",
 )
+GATE_KEYS_NOT_ENDORSED = Metric(
+    "refbus_gate_directory_not_endorsed_files",
+    Kind.GAUGE,
+    _GATE,
+    "Files of the directory in force that are left out: they list a key that its organisation did not sign.",
+)
 CLOCK_SKEW = Metric(
     "refbus_clock_skew_seconds",
     Kind.GAUGE,

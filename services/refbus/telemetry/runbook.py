@@ -143,7 +143,12 @@ RUNBOOK: Final[Mapping[str, Entry]] = {
         "Do not take the name in a record for its sender: nobody has signed it.",
         _HOUR,
     ),
-    "RefbusEventIdReused": Entry("`refbus-ops refused list --code EVENT_ID_REUSED`.", _ATTACK, _NO_NAMES, _HOUR),
+    "RefbusEventIdReused": Entry(
+        "The log of the gate: EVENT_ID_REUSED names topic and offset. The broker's log says whose certificate it was.",
+        _ATTACK,
+        _NO_NAMES,
+        _HOUR,
+    ),
     "RefbusEmergencyDisclosure": Entry(
         "`refbus emergency` at the offices concerned: which disclosure, by which two officers, when.",
         "See to it that a third officer reviews it in time, and that the person is told as the procedure says.",
@@ -156,7 +161,12 @@ RUNBOOK: Final[Mapping[str, Entry]] = {
         "Do not delete entries: they are the proof for the person concerned.",
         _HOUR,
     ),
-    "RefbusKeyNotEndorsed": Entry("`refbus-ops refused list --code KEY_NOT_ENDORSED`.", _ATTACK, _NO_NAMES, _HOUR),
+    "RefbusKeyNotEndorsed": Entry(
+        "`refbus-ops directory verify` names each file that is left out, and why.",
+        _ATTACK,
+        _NO_NAMES,
+        "By itself, when a directory is in force in which no such key is listed.",
+    ),
     "RefbusDirectoryOld": Entry(
         "The timer that publishes, and `refbus_directory_version` here and in the other countries.",
         "Publish and send: `refbus-ops directory publish`, `refbus-ops directory send`.",

@@ -204,9 +204,15 @@ class Decider:
             case Refuse() | Quarantine():
                 self._stop(opened, verdict, decision_id)
             case Duplicate():
-                pass
+                self._note_reused(opened, verdict)
             case _:
                 assert_never(verdict)
+
+    def _note_reused(self, opened: Opened, verdict: Duplicate) -> None:
+        """Count another event under a used number: an alarm, though nothing of it is kept."""
+        self.work.changes.refusals.extend(verdict.codes)
+        if verdict.codes and self.repeats.may_log():
+            _log.critical("%s at offset %d of %s", verdict.codes[0], opened.record.offset, opened.record.topic)
 
     def _answer(self, opened: Opened, verdict: Verdict) -> Answer:
         block = opened.block

@@ -14,12 +14,14 @@ from refbus.core.units import HOUR_MS
 from refbus.errors import Code
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store.tables import position
+from refbus.trust.reader.assembly import Problem
 from refbus_gate.decide import quotas
 from refbus_gate.decide.batch import GateCore
 from refbus_gate.decide.quotas import Quota
 from refbus_gate.meters import Meters
 from refbus_gate.source import consumer_of
 from support.directories import gate
+from support.envelopes import fixed
 from support.gates import Node, World
 
 
@@ -110,10 +112,30 @@ def test_what_waits_has_number_and_age(world: World) -> None:
 def test_how_long_the_keys_of_the_gate_run_is_a_metric(world: World) -> None:
     """The first of its two keys in the directory counts; a gate that the directory does not know has none."""
     metered, directory = Metered(world), world.fed.directory
-    follower = SimpleNamespace(newest=lambda: directory)
+    follower = SimpleNamespace(newest=lambda: directory, problems=tuple)
     member = directory.organisations[gate("kz")]
     ends = [key.not_after_ms for key in member.signing_keys] + [key.not_after_ms for key in member.kem_keys]
     ends_ms = min(ends)
     for org, left_s in ((gate("kz"), (ends_ms - world.now_ms) / 1000), (OrgId("kz-00000000"), 0)):
         metered.meters.directory(cast("DirectoryFollower", follower), org, world.now_ms)
         assert metered.value("key_left_seconds") == left_s
+
+
+def test_another_event_under_a_used_number_is_counted(world: World) -> None:
+    """It is told as a repeat with a reason, and counts as a refusal: the alarm RefbusEventIdReused looks at that."""
+    metered = Metered(world)
+    world.outbox("kz", world.event("one"))
+    world.outbox("kz", world.event("two", event_id=fixed("one")))
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    assert metered.value("refusals_total", direction="EGRESS", code="EVENT_ID_REUSED") == 1
+
+
+def test_a_key_that_its_organisation_did_not_sign_is_a_metric(world: World) -> None:
+    """What the directory leaves out for it is counted, and nothing else that it leaves out."""
+    metered = Metered(world)
+    left_out = [Problem(f"{code}.json", code, "") for code in (Code.KEY_NOT_ENDORSED, Code.KEY_INVALID)]
+    for problems, count in ((left_out, 1), ((), 0)):
+        follower = SimpleNamespace(newest=lambda: world.fed.directory, problems=lambda found=problems: tuple(found))
+        metered.meters.directory(cast("DirectoryFollower", follower), gate("kz"), world.now_ms)
+        assert metered.value("directory_not_endorsed_files") == count
