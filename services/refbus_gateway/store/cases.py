@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BindParameter, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Row, bindparam, func, or_, select, update
 
 from refbus.core.ids import CaseHandle, OrgId, SubjectRef
 from refbus.crypto.secretbox import StateKey
@@ -18,7 +18,7 @@ from refbus.errors import Code, RefbusError, RuleError
 from refbus.said import said
 from refbus_gateway.store import companions, links, lookups
 from refbus_gateway.store.schema import cases, counterparts
-from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.store.session import Transaction, inserting, slices
 from refbus_gateway.store.vault import join, split
 
 Unread: TypeAlias = list[tuple[int, Code]]
@@ -26,10 +26,11 @@ Unread: TypeAlias = list[tuple[int, Code]]
 
 _NUMBER: Final[BindParameter[int]] = bindparam("number")
 _BY_NUMBER: Final = Prepared(select(cases).where(cases.c.id == _NUMBER))
-_BODY: Final = Prepared(select(cases.c.case_hash, cases.c.body).where(cases.c.id == _NUMBER))
 _PARTY: Final = Prepared(
     select(counterparts).where(counterparts.c.case_id == _NUMBER, counterparts.c.org_hash == bindparam("org"))
 )
+_NEW: Final = inserting(cases, "case_hash", "own", "wrapped_key", "created_ms", "body")
+_NEW_PARTY: Final = inserting(counterparts, "case_id", "org_hash", "handle_hash", "body")
 _OF_HANDLE: Final = Prepared(select(counterparts.c.case_id).where(counterparts.c.handle_hash == bindparam("handle")))
 
 
@@ -80,8 +81,9 @@ def create(tx: Transaction, name: bytes, body: Mapping[str, Any], *, own: bool, 
     case_hash = tx.vault.hash("case", name)
     key, wrapped = tx.vault.new_case_key(case_hash)
     sealed = key.seal(b"case/" + case_hash, _dump(body))
-    row = insert(cases).values(case_hash=case_hash, own=own, wrapped_key=wrapped, created_ms=now_ms, body=sealed)
-    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    row = {"case_hash": case_hash, "own": own, "wrapped_key": wrapped, "created_ms": now_ms, "body": sealed}
+    row_id = int(_NEW.once(tx.connection, row).lastrowid)
+    tx.forget_case_row(row_id)
     return Case(row_id, own, now_ms, None, key)
 
 
@@ -95,7 +97,7 @@ def find(tx: Transaction, *names: bytes) -> Case | None:
 
 def get(tx: Transaction, case_id: int) -> Case:
     """Return the case with this number. Raises RuleError CASE_UNKNOWN."""
-    row = _BY_NUMBER.once(tx.connection, {"number": case_id}).first()
+    row = tx.case_row(case_id, lambda: _BY_NUMBER.once(tx.connection, {"number": case_id}).first())
     if row is None:
         raise RuleError(Code.CASE_UNKNOWN, str(case_id))
     return _case(tx, row)
@@ -149,7 +151,7 @@ def without_key(tx: Transaction, number: int) -> Case:
 def body_of(tx: Transaction, case: Case) -> dict[str, Any]:
     """Return what is kept of a case. Raises RuleError KEY_DESTROYED."""
     case.require_live()
-    row = _BODY.once(tx.connection, {"number": case.id}).one()
+    row = tx.case_row(case.id, lambda: _BY_NUMBER.once(tx.connection, {"number": case.id}).one())
     body: dict[str, Any] = json.loads(case.open_key().open(b"case/" + row.case_hash, row.body))
     return body
 
@@ -205,6 +207,7 @@ def order_erasure(tx: Transaction, case: Case, now_ms: int) -> None:
     links.forget_case(tx, case.id)
     companions.forget_case(tx, case.id)
     fresh = (cases.c.id == case.id, cases.c.erasing_ms.is_(None))
+    tx.forget_case_row(case.id)
     tx.connection.execute(update(cases).where(*fresh).values(erasing_ms=now_ms))
 
 
@@ -217,6 +220,7 @@ def replace_body(tx: Transaction, case: Case, body: Mapping[str, Any]) -> None:
     """Keep `body` in place of what was there."""
     case_hash = hash_of(tx, case)
     sealed = case.open_key().seal(b"case/" + case_hash, _dump(body))
+    tx.forget_case_row(case.id)
     tx.connection.execute(update(cases).where(cases.c.id == case.id).values(body=sealed))
     lookups.forget_case(tx, case.id)
 
@@ -231,13 +235,13 @@ def counterpart(tx: Transaction, case: Case, org: OrgId) -> Counterpart:
 def add_counterpart(tx: Transaction, case: Case, org: OrgId, handle: CaseHandle, subject: SubjectRef) -> Counterpart:
     """Add the names that the other side chose, or that were just made."""
     handle_hash = tx.vault.hash("handle", org.encode(), handle)
-    row = insert(counterparts).values(
-        case_id=case.id,
-        org_hash=_org_hash(tx, case.id, org),
-        handle_hash=handle_hash,
-        body=case.open_key().seal(b"counterpart/" + handle_hash, join(org.encode(), handle, subject)),
-    )
-    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    row = {
+        "case_id": case.id,
+        "org_hash": _org_hash(tx, case.id, org),
+        "handle_hash": handle_hash,
+        "body": case.open_key().seal(b"counterpart/" + handle_hash, join(org.encode(), handle, subject)),
+    }
+    row_id = int(_NEW_PARTY.once(tx.connection, row).lastrowid)
     return Counterpart(row_id, case.id, org, handle, subject)
 
 

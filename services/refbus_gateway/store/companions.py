@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from refbus.core.ids import OrgId
+from refbus.database.prepared import Prepared
 from refbus_gateway.store.schema import cases, companions, referrals
 from refbus_gateway.store.session import Transaction
+
+_DROP = Prepared(delete(companions).where(companions.c.referral_id == bindparam("number")))
 
 
 def keep(tx: Transaction, referral: int, sender: OrgId, references: Collection[bytes]) -> None:
     """Keep the references of a course in place of what it had."""
-    tx.connection.execute(delete(companions).where(companions.c.referral_id == referral))
+    _DROP.once(tx.connection, {"number": referral})
     rows = [{"referral_id": referral, "reference_hash": _hash(tx, sender, each)} for each in sorted(set(references))]
     if rows:
         tx.connection.execute(insert(companions), rows)

@@ -17,8 +17,15 @@ from refbus.wire.consent import decode_signed
 from refbus_gateway.store import links, lookups
 from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import consents, withdrawals
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, inserting
 
+_NEW: Final = inserting(consents, "case_id", "consent_hash", "record_hash", "version", "received_ms", "body")
+_BY_RECORD: Final = Prepared(select(consents.c.id).where(consents.c.record_hash == bindparam("wanted")))
+_OF_ANOTHER: Final = Prepared(
+    select(consents.c.id).where(
+        consents.c.consent_hash == bindparam("wanted"), consents.c.case_id != bindparam("number")
+    )
+)
 _OF_CASE: Final = Prepared(select(consents).where(consents.c.case_id == bindparam("number")).order_by(consents.c.id))
 
 
@@ -50,18 +57,17 @@ def keep(tx: Transaction, case: Case, raw: bytes, now_ms: int) -> None:
     signed = decode_signed(raw)
     consent_hash = tx.vault.hash("consent", signed.record.consent_id)
     record_hash = tx.vault.hash("record", hashlib.sha256(raw).digest())
-    if tx.connection.execute(select(consents.c.id).where(consents.c.record_hash == record_hash)).first():
+    if _BY_RECORD.once(tx.connection, {"wanted": record_hash}).first() is not None:
         return
-    tx.connection.execute(
-        insert(consents).values(
-            case_id=case.id,
-            consent_hash=consent_hash,
-            record_hash=record_hash,
-            version=signed.record.version,
-            received_ms=now_ms,
-            body=case.open_key().seal(b"consent/" + record_hash, raw),
-        )
-    )
+    row = {
+        "case_id": case.id,
+        "consent_hash": consent_hash,
+        "record_hash": record_hash,
+        "version": signed.record.version,
+        "received_ms": now_ms,
+        "body": case.open_key().seal(b"consent/" + record_hash, raw),
+    }
+    _NEW.once(tx.connection, row)
     lookups.forget_case(tx, case.id)
     if case.own:
         links.note_word(tx, case.id)
@@ -101,8 +107,8 @@ def cases_of(tx: Transaction, consent_id: ConsentId) -> list[int]:
 
 def serves_another(tx: Transaction, consent_id: ConsentId, case: Case) -> bool:
     """Return whether a record of this consent is kept of another case, erased or not."""
-    same = consents.c.consent_hash == tx.vault.hash("consent", consent_id)
-    return tx.connection.execute(select(consents.c.id).where(same, consents.c.case_id != case.id)).first() is not None
+    wanted = {"wanted": tx.vault.hash("consent", consent_id), "number": case.id}
+    return _OF_ANOTHER.once(tx.connection, wanted).first() is not None
 
 
 def add_withdrawal(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
@@ -33,8 +33,10 @@ from refbus_gateway.store.schema import (
     subject_notices,
     withdrawals,
 )
-from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.store.session import Transaction, inserting, slices
 from refbus_gateway.store.vault import member_of
+
+_NEW: Final = inserting(disclosures, "case_id", "event_id", "org_hash", "at_ms", "body")
 
 
 class How(StrEnum):
@@ -79,15 +81,14 @@ def note(tx: Transaction, case: Case, event: Event) -> None:
     block = event.block
     if not block.data_categories and block.event_type not in BEGINS:
         return
-    tx.connection.execute(
-        insert(disclosures).values(
-            case_id=case.id,
-            event_id=event.id,
-            org_hash=hash_of(tx, case, block.recipient),
-            at_ms=event.at_ms,
-            body=tx.vault.seal(_context(event.id), json.dumps(_body(block), sort_keys=True).encode()),
-        )
-    )
+    row = {
+        "case_id": case.id,
+        "event_id": event.id,
+        "org_hash": hash_of(tx, case, block.recipient),
+        "at_ms": event.at_ms,
+        "body": tx.vault.seal(_context(event.id), json.dumps(_body(block), sort_keys=True).encode()),
+    }
+    _NEW.once(tx.connection, row)
 
 
 def correct(tx: Transaction, event: Event) -> None:

@@ -137,4 +137,5 @@ def _close_statements(tx: Transaction, case: Case) -> None:
 
 
 def _set(tx: Transaction, case: Case, **values: Any) -> None:
+    tx.forget_case_row(case.id)
     tx.connection.execute(update(cases).where(cases.c.id == case.id).values(**values))

@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_, select, text, update
 
 from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
+from refbus.database.prepared import Prepared
 from refbus.each import each
 from refbus.errors import RefbusError
 from refbus_gateway.store.schema import events, links, referrals
@@ -25,6 +26,9 @@ from refbus_gateway.store.session import Transaction
 MOST: Final = 40
 """Most links of one case."""
 _ENDED: Final = b""
+_OF_CASE: Final = Prepared(
+    select(links).where(links.c.case_id == bindparam("number"), links.c.body != _ENDED).order_by(links.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,8 @@ def of_case(
 
     `failed` hears of each of those.
     """
-    query = select(links).where(links.c.case_id == number, links.c.body != _ENDED).order_by(links.c.id)
-    return each(tx.connection.execute(query).all(), lambda row: _link(key, row), lambda _, error: failed(error))
+    rows = _OF_CASE.once(tx.connection, {"number": number}).all()
+    return each(rows, lambda row: _link(key, row), lambda _, error: failed(error))
 
 
 def end(tx: Transaction, one: int, other: int) -> bool:

@@ -11,9 +11,24 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    union,
+    union_all,
+    update,
+)
 
 from refbus.core.units import DAY_MS
+from refbus.database.prepared import Prepared
 from refbus_gateway.store import terms
 from refbus_gateway.store.schema import GONE, assignments, cases, events, notices, outbox, referrals, withdrawals
 from refbus_gateway.store.session import Transaction, slices
@@ -27,6 +42,16 @@ _GONE: Final = select(cases.c.id).where(GONE)
 _TO_ANSWER: Final = select(withdrawals.c.case_id).where(
     withdrawals.c.outgoing.is_(False), or_(withdrawals.c.answer.is_(None), withdrawals.c.answer == "STOPPED")
 )
+
+
+_NUMBER: Final[BindParameter[int]] = bindparam("number")
+_FORGET_REFERRAL: Final = Prepared(update(referrals).where(referrals.c.id == _NUMBER).values(state_hash=null()))
+_FORGET_OF_EVENT: Final = Prepared(
+    update(referrals)
+    .where(referrals.c.id == select(events.c.referral_id).where(events.c.id == _NUMBER).scalar_subquery())
+    .values(state_hash=null())
+)
+_FORGET_CASE: Final = Prepared(update(cases).where(cases.c.id == _NUMBER).values(ends_month=null(), nickname=null()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +87,7 @@ class Standing:
 
 def forget_referral(tx: Transaction, number: int) -> None:
     """Note that a referral has changed."""
-    tx.connection.execute(update(referrals).where(referrals.c.id == number).values(state_hash=None))
+    _FORGET_REFERRAL.once(tx.connection, {"number": number})
 
 
 def forget_by_hash(tx: Transaction, referral_hash: bytes) -> None:
@@ -72,13 +97,12 @@ def forget_by_hash(tx: Transaction, referral_hash: bytes) -> None:
 
 def forget_of_event(tx: Transaction, event_row: int) -> None:
     """Note that the referral of an event has changed."""
-    of_event = select(events.c.referral_id).where(events.c.id == event_row).scalar_subquery()
-    tx.connection.execute(update(referrals).where(referrals.c.id == of_event).values(state_hash=None))
+    _FORGET_OF_EVENT.once(tx.connection, {"number": event_row})
 
 
 def forget_case(tx: Transaction, number: int) -> None:
     """Note that the file or a consent of a case has changed."""
-    tx.connection.execute(update(cases).where(cases.c.id == number).values(ends_month=None, nickname=None))
+    _FORGET_CASE.once(tx.connection, {"number": number})
 
 
 def erase(tx: Transaction, case_id: int) -> None:

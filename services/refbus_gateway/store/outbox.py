@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, case, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Row, Select, bindparam, case, func, insert, null, or_, select, update
 
 from refbus.core.ids import KeyId
 from refbus.core.units import HOUR_MS
+from refbus.database.prepared import Prepared
 from refbus.wire.transport import GateNotice
 from refbus_gateway.store import sendable
-from refbus_gateway.store.schema import events, notices, outbox
+from refbus_gateway.store.schema import notices, outbox
 from refbus_gateway.store.sendable import ROWS
-from refbus_gateway.store.session import Transaction, inserting, slices
+from refbus_gateway.store.session import Transaction, changing, inserting, slices
 from refbus_gateway.store.vault import member_of, require_numbers
 
 
@@ -40,6 +41,19 @@ class RowState(StrEnum):
 ENDED = frozenset({RowState.TAKEN, RowState.REFUSED, RowState.REPLACED, RowState.DONE})
 _COLUMNS = "event_id confirmed topic value sha256 state attempts created_ms next_ms expires_at_hour"
 _NEW: Final = inserting(outbox, *_COLUMNS.split(), "recipient_kid", "signer_kid")
+_STANDS_FOR: Final = changing(outbox, *_COLUMNS.split(), "recipient_kid", "signer_kid")
+_MOVE: Final = changing(outbox, "state")
+_END: Final = Prepared(
+    update(outbox).where(outbox.c.id == bindparam("its_id")).values(state=bindparam("state"), value=null())
+)
+_WANTED: Final[BindParameter[Any]] = bindparam("wanted")
+_BY_ID: Final = Prepared(ROWS.where(outbox.c.id == _WANTED))
+_BY_SHA256: Final = Prepared(ROWS.where(outbox.c.sha256 == _WANTED))
+_OF_EVENT: Final = Prepared(ROWS.where(outbox.c.event_id == _WANTED).order_by(outbox.c.id))
+_SAME: Final = ("outbox_id", "gate", "decision_id", "kind", "outcome")
+_NOTED: Final = Prepared(select(notices.c.id).where(*(notices.c[name] == bindparam(name) for name in _SAME)))
+_NOTE: Final = inserting(notices, *_SAME, "codes", "at_ms", "received_ms", "receipt")
+_RECEIPTS: Final = Prepared(select(notices).where(notices.c.outbox_id == _WANTED).order_by(notices.c.id))
 INTAKE: Final = "INTAKE"
 """Kind of a receipt that the recipient's own gateway signed, not a gate: what it did with an event."""
 RECIPIENT: Final = "recipient"
@@ -126,7 +140,7 @@ def add(
     }
     if facts is None or facts.owed is None:
         return int(_NEW.once(tx.connection, row).lastrowid)
-    tx.connection.execute(update(outbox).where(outbox.c.id == facts.owed).values(row))
+    _STANDS_FOR.once(tx.connection, {"its_id": facts.owed, **row})
     return facts.owed
 
 
@@ -154,14 +168,13 @@ def due(
 
 def hasten(tx: Transaction, referral: int, now_ms: int) -> None:
     """Let what waits of a referral leave now: a person's word comes behind it, and nothing overtakes."""
-    of_referral = select(events.c.id).where(events.c.referral_id == referral)
-    waits = (outbox.c.event_id.in_(of_referral), outbox.c.state == RowState.READY, outbox.c.attempts == 0)
-    tx.connection.execute(update(outbox).where(*waits, outbox.c.next_ms > now_ms).values(next_ms=now_ms))
+    sendable.hasten(RowState.READY).once(tx.connection, {"referral": referral, "now": now_ms})
 
 
 def get(tx: Transaction, row_id: int) -> OutboxRow | None:
     """Return a row by its number."""
-    return next(iter(_rows(tx, ROWS.where(outbox.c.id == row_id))), None)
+    row = _BY_ID.once(tx.connection, {"wanted": row_id}).first()
+    return None if row is None else _row(row)
 
 
 def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[KeyId]) -> list[OutboxRow]:
@@ -189,9 +202,10 @@ def stale(tx: Transaction, now_ms: int) -> list[OutboxRow]:
 
     One that is put off further than any is counts as due, as in `due`: a clock was wrong.
     """
-    come = (outbox.c.next_ms <= now_ms) | (outbox.c.next_ms > now_ms + FAR_STALE_MS)
-    query = ROWS.where(outbox.c.state == RowState.STALE, come)
-    return _rows(tx, query.order_by(outbox.c.id))
+    return [
+        _row(row)
+        for row in sendable.stale(RowState.STALE).once(tx.connection, {"now": now_ms, "far": now_ms + FAR_STALE_MS})
+    ]
 
 
 def open_events(tx: Transaction) -> list[OutboxRow]:
@@ -203,7 +217,7 @@ def open_events(tx: Transaction) -> list[OutboxRow]:
 
 def of_event(tx: Transaction, event_row: int) -> list[OutboxRow]:
     """Return all rows of an event, the newest last."""
-    return _rows(tx, ROWS.where(outbox.c.event_id == event_row).order_by(outbox.c.id))
+    return [_row(row) for row in _OF_EVENT.once(tx.connection, {"wanted": event_row})]
 
 
 def never_left(rows: Collection[OutboxRow]) -> bool:
@@ -247,7 +261,8 @@ def said_of(tx: Transaction, event_rows: Iterable[int]) -> Said:
 
 def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
     """Return the row whose bytes have this SHA-256 (32 bytes)."""
-    return next(iter(_rows(tx, ROWS.where(outbox.c.sha256 == sha256))), None)
+    row = _BY_SHA256.once(tx.connection, {"wanted": sha256}).first()
+    return None if row is None else _row(row)
 
 
 def waiting(tx: Transaction) -> int:
@@ -295,10 +310,7 @@ def postpone(tx: Transaction, row_id: int, next_ms: int) -> None:
 
 def set_state(tx: Transaction, row_id: int, state: RowState) -> None:
     """Move a row; at an end its bytes go."""
-    values: dict[str, Any] = {"state": state}
-    if state in ENDED:
-        values["value"] = None
-    tx.connection.execute(update(outbox).where(outbox.c.id == row_id).values(**values))
+    (_END if state in ENDED else _MOVE).once(tx.connection, {"its_id": row_id, "state": state})
 
 
 def silence(tx: Transaction, row_id: int) -> None:
@@ -309,28 +321,20 @@ def silence(tx: Transaction, row_id: int) -> None:
 
 def note(tx: Transaction, row_id: int, notice: GateNotice, now_ms: int) -> bool:
     """Keep a verified notice about a row; False when it was here already."""
-    same = select(notices.c.id).where(
-        notices.c.outbox_id == row_id,
-        notices.c.gate == notice.from_gate,
-        notices.c.decision_id == notice.decision_id,
-        notices.c.kind == notice.kind,
-        notices.c.outcome == notice.outcome,
-    )
-    if tx.connection.execute(same).first():
+    row = {
+        "outbox_id": row_id,
+        "gate": notice.from_gate,
+        "kind": notice.kind,
+        "outcome": notice.outcome,
+        "codes": " ".join(notice.codes),
+        "at_ms": notice.at_ms,
+        "decision_id": notice.decision_id,
+        "received_ms": now_ms,
+        "receipt": notice.receipt or None,
+    }
+    if _NOTED.once(tx.connection, row).first() is not None:
         return False
-    tx.connection.execute(
-        insert(notices).values(
-            outbox_id=row_id,
-            gate=notice.from_gate,
-            kind=notice.kind,
-            outcome=notice.outcome,
-            codes=" ".join(notice.codes),
-            at_ms=notice.at_ms,
-            decision_id=notice.decision_id,
-            received_ms=now_ms,
-            receipt=notice.receipt or None,
-        )
-    )
+    _NOTE.once(tx.connection, row)
     return True
 
 
@@ -352,8 +356,7 @@ def note_intake(tx: Transaction, row_id: int, answer: bytes, said: tuple[str, st
 
 def receipts(tx: Transaction, row_id: int) -> list[Receipt]:
     """Return what the gates said about a row, in the order of arrival."""
-    query = select(notices).where(notices.c.outbox_id == row_id).order_by(notices.c.id)
-    return [_receipt(row) for row in tx.connection.execute(query)]
+    return [_receipt(row) for row in _RECEIPTS.once(tx.connection, {"wanted": row_id})]
 
 
 def _receipt(r: Row[Any]) -> Receipt:

@@ -24,6 +24,11 @@ SYNCHRONISED: Final = "synchronised"
 
 
 _POSITION: Final = Prepared(select(positions).where(positions.c.topic == bindparam("wanted")))
+_MOVE: Final = Prepared(
+    update(positions)
+    .where(positions.c.topic == bindparam("its_topic"))
+    .values({each.name: bindparam(each.name) for each in positions.c if each is not positions.c.topic})
+)
 _SEEN: Final = Prepared(select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == bindparam("wanted")))
 _NOTE_SEEN: Final = Prepared(insert(inbox_seen).values(sha256=bindparam("sha256")))
 
@@ -61,8 +66,7 @@ def set_position(tx: Transaction, topic: str, new: Position) -> None:
         "running_hash": new.running_hash,
         "seen_from": new.seen_from,
     }
-    change = update(positions).where(positions.c.topic == topic).values(**values)
-    if tx.connection.execute(change).rowcount == 0:
+    if _MOVE.once(tx.connection, {"its_topic": topic, **values}).rowcount == 0:
         tx.connection.execute(insert(positions).values(topic=topic, **values))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Row, Select, bindparam, func, select, update
 
 from refbus.core.courses.deadlines import expired_fact
 from refbus.core.courses.facts import EventFact
@@ -23,7 +23,7 @@ from refbus_gateway.store import cases, lookups
 from refbus_gateway.store.cases import Unread
 from refbus_gateway.store.schema import cases as _cases
 from refbus_gateway.store.schema import events, referrals
-from refbus_gateway.store.session import Transaction, inserting, slices
+from refbus_gateway.store.session import Transaction, changing, inserting, slices
 from refbus_gateway.store.vault import join, member_of, split
 
 _NUMBER: Final[BindParameter[int]] = bindparam("number")
@@ -34,6 +34,13 @@ _CASE: Final = Prepared(select(referrals.c.case_id).where(referrals.c.id == _NUM
 _EVENT: Final = Prepared(select(events).where(events.c.id == _NUMBER))
 _EVENT_ROW: Final = Prepared(select(events.c.id).where(events.c.event_hash == _WANTED))
 _EVENTS: Final = Prepared(select(events).where(events.c.referral_id == _NUMBER).order_by(events.c.id))
+_NEW: Final = inserting(referrals, "referral_hash", "case_id", "counterpart_id", "own", "created_ms", "body")
+_ASKED: Final = changing(referrals, "request_hash")
+_OF_REQUEST: Final = Prepared(
+    select(referrals).where(referrals.c.case_id == _NUMBER, referrals.c.request_hash == _WANTED)
+)
+_REPLACE: Final = changing(events, "body", "content_hash")
+_MOVE: Final = changing(events, "status")
 _NEW_EVENT: Final = inserting(
     events, "event_hash", "content_hash", "referral_id", "outgoing", "status", "at_ms", "body"
 )
@@ -79,15 +86,15 @@ def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *
     """Add a referral between this organisation and `party`."""
     key = cases.get(tx, party.case_id).open_key()
     referral_hash = tx.vault.hash("referral", referral_id)
-    row = insert(referrals).values(
-        referral_hash=referral_hash,
-        case_id=party.case_id,
-        counterpart_id=party.id,
-        own=own,
-        created_ms=now_ms,
-        body=key.seal(b"referral/" + referral_hash, join(referral_id, party.org.encode())),
-    )
-    (row_id,) = tx.connection.execute(row).inserted_primary_key or (0,)
+    row = {
+        "referral_hash": referral_hash,
+        "case_id": party.case_id,
+        "counterpart_id": party.id,
+        "own": own,
+        "created_ms": now_ms,
+        "body": key.seal(b"referral/" + referral_hash, join(referral_id, party.org.encode())),
+    }
+    row_id = int(_NEW.once(tx.connection, row).lastrowid)
     return Referral(row_id, party.case_id, own, now_ms, referral_id, party.org)
 
 
@@ -134,14 +141,13 @@ def case_of(tx: Transaction, number: int) -> cases.Case:
 
 def note_request(tx: Transaction, referral: Referral, request_hash: bytes) -> None:
     """Remember what a referral asked of whom, as a keyed hash."""
-    change = update(referrals).where(referrals.c.id == referral.id)
-    tx.connection.execute(change.values(request_hash=request_hash))
+    _ASKED.once(tx.connection, {"its_id": referral.id, "request_hash": request_hash})
 
 
 def of_request(tx: Transaction, case: cases.Case, request_hash: bytes) -> list[Referral]:
     """Return the referrals of a case that asked this."""
-    query = select(referrals).where(referrals.c.case_id == case.id, referrals.c.request_hash == request_hash)
-    return [_opened(case.open_key(), row) for row in tx.connection.execute(query)]
+    rows = _OF_REQUEST.once(tx.connection, {"number": case.id, "wanted": request_hash})
+    return [_opened(case.open_key(), row) for row in rows]
 
 
 def every(tx: Transaction, unread_cases: Unread | None = None, unread: Unread | None = None) -> list[Referral]:
@@ -304,14 +310,14 @@ def replace(tx: Transaction, old: Event, block: RoutingBlock, payload: bytes) ->
     key = cases.get(tx, get(tx, old.referral).case_id).open_key()
     body = key.seal(b"event/" + event_hash, join(encode_block(block), payload))
     kept = {"body": body, "content_hash": _content_hash(tx, block, payload)}
-    tx.connection.execute(update(events).where(events.c.id == old.id).values(kept))
+    _REPLACE.once(tx.connection, {"its_id": old.id, **kept})
     lookups.forget_referral(tx, old.referral)
     return event(tx, old.id)
 
 
 def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:
     """Move an event to another status."""
-    tx.connection.execute(update(events).where(events.c.id == row_id).values(status=status))
+    _MOVE.once(tx.connection, {"its_id": row_id, "status": status})
     lookups.forget_of_event(tx, row_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select, update
 
 from refbus.core.ids import KeyId
 from refbus.database.prepared import Prepared
@@ -37,6 +37,22 @@ def next_due(ready: str) -> Prepared:
     """Return the statement for the first moment after `after` (UTC ms) at which a row in the state `ready` is due."""
     query = select(func.min(outbox.c.next_ms)).where(outbox.c.state == ready, outbox.c.next_ms > bindparam("after"))
     return Prepared(query)
+
+
+@cache
+def stale(state: str) -> Prepared:
+    """Return the statement for rows in this state that are due at `now`, or put off to later than `far` (UTC ms)."""
+    come = (outbox.c.next_ms <= bindparam("now")) | (outbox.c.next_ms > bindparam("far"))
+    return Prepared(ROWS.where(outbox.c.state == state, come).order_by(outbox.c.id))
+
+
+@cache
+def hasten(ready: str) -> Prepared:
+    """Return the statement that makes what was never sent of a `referral` due at `now` (UTC ms), if it is later."""
+    of_referral = select(events.c.id).where(events.c.referral_id == bindparam("referral"))
+    waits = (outbox.c.event_id.in_(of_referral), outbox.c.state == ready, outbox.c.attempts == 0)
+    later = update(outbox).where(*waits, outbox.c.next_ms > bindparam("now"))
+    return Prepared(later.values(next_ms=bindparam("now")))
 
 
 def _is_withdrawal() -> ColumnElement[bool]:

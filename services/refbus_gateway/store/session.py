@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ KIND: Final = StoreKind(Path(__file__).resolve().parent / "migrations", wipe=Tru
 """Commands, the pages and `refbus run` work with the file at once."""
 
 _VALUE: Final = Prepared(select(meta.c.value).where(meta.c.name == bindparam("name")))
+_CHANGE: Final = Prepared(update(meta).where(meta.c.name == bindparam("its_name")).values(value=bindparam("value")))
+_ADD: Final = Prepared(insert(meta).values(name=bindparam("its_name"), value=bindparam("value")))
 _AT_ONCE: Final = 500
 """Values in one statement."""
 _T = TypeVar("_T")
@@ -43,6 +45,13 @@ def inserting(table: Table, *columns: str) -> Prepared:
     return Prepared(insert(table).values({name: bindparam(name) for name in columns}))
 
 
+def changing(table: Table, *columns: str) -> Prepared:
+    """Return the statement that gives these columns of the row with the id `its_id` other values."""
+    return Prepared(
+        update(table).where(table.c.id == bindparam("its_id")).values({name: bindparam(name) for name in columns})
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """A running transaction: the connection, and the keys that hide what it reads and writes."""
@@ -50,6 +59,7 @@ class Transaction:
     connection: Connection
     vault: Vault
     _case_keys: dict[tuple[bytes, bytes], StateKey] = field(default_factory=dict, repr=False)
+    _case_rows: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
         """Return the case key of a row, unwrapped once in a transaction. Raises as `Vault.case_key`."""
@@ -59,6 +69,21 @@ class Transaction:
             if wrapped is not None:
                 self._case_keys[case_hash, wrapped] = known
         return known
+
+    def case_row(self, number: int, read: Callable[[], Any]) -> Any:
+        """Return the row of a case, read once in a transaction. `forget_case_row` is called before each change of it.
+
+        What was read inside a savepoint counts only while that one is open: it may be rolled back.
+        """
+        inside, row = self._case_rows.get(number, (None, None))
+        if row is None or not (inside is None or inside.is_active):
+            row = read()
+            self._case_rows[number] = self.connection.get_nested_transaction(), row
+        return row
+
+    def forget_case_row(self, number: int) -> None:
+        """Let the row of a case be read again: it is changed, or made."""
+        self._case_rows.pop(number, None)
 
     def get(self, name: str) -> bytes | None:
         """Return the single value with this name."""
@@ -72,9 +97,9 @@ class Transaction:
 
     def put(self, name: str, value: bytes) -> None:
         """Keep a single value under this name."""
-        changed = self.connection.execute(update(meta).where(meta.c.name == name).values(value=value))
-        if changed.rowcount == 0:
-            self.connection.execute(insert(meta).values(name=name, value=value))
+        row = {"its_name": name, "value": value}
+        if _CHANGE.once(self.connection, row).rowcount == 0:
+            _ADD.once(self.connection, row)
 
     def names(self, beginning: str) -> list[str]:
         """Return the names of the single values whose name begins like this, by name."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
+from refbus.database.prepared import Prepared
 from refbus.errors import Code
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.store.schema import set_aside
@@ -92,7 +93,7 @@ def put_aside(tx: Transaction, record: InboxRecord, setting: Setting, now_ms: in
 def found_aside(tx: Transaction, body: bytes) -> Found | None:
     """Return what is known of a record that was set aside, without its bytes."""
     digest = hashlib.sha256(body).digest()
-    row = tx.connection.execute(select(*_FOUND).where(set_aside.c.sha256 == digest)).first()
+    row = _BY_DIGEST.once(tx.connection, {"wanted": digest}).first()
     return None if row is None else _found(row)
 
 
@@ -156,7 +157,8 @@ def forget_content(tx: Transaction, aside_id: int) -> None:
 def take_back(tx: Transaction, body: bytes) -> Found | None:
     """Drop a record from what is held: it is being taken in again. Return what was known of it."""
     digest, before = hashlib.sha256(body).digest(), found_aside(tx, body)
-    tx.connection.execute(delete(set_aside).where(set_aside.c.sha256 == digest, set_aside.c.state == AsideState.HELD))
+    if before is not None:
+        _DROP_HELD.once(tx.connection, {"wanted": digest})
     return before
 
 
@@ -174,6 +176,10 @@ _FOUND = (
     set_aside.c.attempts,
     set_aside.c.basis,
     set_aside.c.told,
+)
+_BY_DIGEST = Prepared(select(*_FOUND).where(set_aside.c.sha256 == bindparam("wanted")))
+_DROP_HELD = Prepared(
+    delete(set_aside).where(set_aside.c.sha256 == bindparam("wanted"), set_aside.c.state == AsideState.HELD)
 )
 
 

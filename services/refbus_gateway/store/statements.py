@@ -11,16 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 
 from refbus.audit.statement import Statement
+from refbus.database.prepared import Prepared
 from refbus.errors import Code, RuleError, UncheckableError
 from refbus.said import said
 from refbus_gateway.store.cases import Case, get
 from refbus_gateway.store.referrals import Referral
 from refbus_gateway.store.schema import events, outbox, statements
-from refbus_gateway.store.session import Transaction
+from refbus_gateway.store.session import Transaction, inserting
 
+_BY_LEAF = Prepared(select(statements.c.id).where(statements.c.leaf_hash == bindparam("wanted")))
+_NEW = inserting(statements, "leaf_hash", "case_id", "event_id", "outbox_id", "kept", "awaited", "at_ms", "body")
 _ROWS = select(statements, outbox.c.produced_ms).outerjoin(outbox, outbox.c.id == statements.c.outbox_id)
 
 
@@ -62,21 +65,21 @@ class Stated:
 def add(tx: Transaction, statement: Statement, link: Link) -> bool:
     """Keep a statement; False when it is here already."""
     leaf_hash = _leaf_hash(tx, statement.leaf)
-    if tx.connection.execute(select(statements.c.id).where(statements.c.leaf_hash == leaf_hash)).first():
+    if _BY_LEAF.once(tx.connection, {"wanted": leaf_hash}).first() is not None:
         return False
     key = link.case.key if link.case else None
     context, content = _context(leaf_hash), statement.encode()
-    row = insert(statements).values(
-        leaf_hash=leaf_hash,
-        case_id=link.case.id if link.case else None,
-        event_id=link.event_row,
-        outbox_id=link.outbox_row,
-        kept=key is None,
-        awaited=link.awaited,
-        at_ms=statement.record.at_ms,
-        body=tx.vault.seal(context, content) if key is None else key.seal(context, content),
-    )
-    tx.connection.execute(row)
+    row = {
+        "leaf_hash": leaf_hash,
+        "case_id": link.case.id if link.case else None,
+        "event_id": link.event_row,
+        "outbox_id": link.outbox_row,
+        "kept": key is None,
+        "awaited": link.awaited,
+        "at_ms": statement.record.at_ms,
+        "body": tx.vault.seal(context, content) if key is None else key.seal(context, content),
+    }
+    _NEW.once(tx.connection, row)
     return True
 
 

@@ -10,11 +10,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from refbus.core.ids import OrgId
+from refbus.database.prepared import Prepared
 from refbus.each import each
 from refbus.errors import Code, RefbusError
 from refbus_gateway.store import cases, links
@@ -22,6 +23,8 @@ from refbus_gateway.store.cases import Case
 from refbus_gateway.store.schema import tellings
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import join, member_of, split
+
+_OF_CASE: Final = Prepared(select(tellings).where(tellings.c.case_id == bindparam("number")).order_by(tellings.c.id))
 
 
 class Kind(StrEnum):
@@ -69,8 +72,7 @@ def of_case(tx: Transaction, case: Case) -> list[Telling]:
     """Return what is open for a case, oldest first; nothing for one that was erased."""
     if case.key is None:
         return []
-    rows = tx.connection.execute(select(tellings).where(tellings.c.case_id == case.id).order_by(tellings.c.id))
-    return [_telling(case, row) for row in rows]
+    return [_telling(case, row) for row in _OF_CASE.once(tx.connection, {"number": case.id})]
 
 
 def nos(tx: Transaction, case: Case) -> set[OrgId]:
