@@ -41,8 +41,12 @@ def make_entry(record: AnyRecord, *, audit_key: bytes, signer: SigningPair, insp
     `audit_key`: of the case, 32 secret random bytes, destroyed on erasure; the writer's own when the case is not known.
     `inspector`: public KEM key of the inspector role, 1216 bytes. Raises MalformedError, UntrustedError KEY_INVALID.
     """
-    statement = Statement.of(record, audit_key)
-    leaf, plaintext = statement.leaf, statement.encode()
+    return entry_of(Statement.of(record, audit_key), signer=signer, inspector=inspector)
+
+
+def entry_of(statement: Statement, *, signer: SigningPair, inspector: bytes) -> AuditEntry:
+    """Return the signed entry of a statement. Arguments and errors as of `make_entry`."""
+    record, leaf, plaintext = statement.record, statement.leaf, statement.encode()
     bound = _bound(record.decision_id, record.writer, leaf)
     sealed = seal_for(Box.AUDIT, KemPublic.parse(inspector), bound, pad_exact(plaintext, _size_class(len(plaintext))))
     sealed_record = sealed.stanza + sealed.box

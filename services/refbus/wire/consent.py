@@ -41,8 +41,12 @@ def encode_record(record: ConsentRecord) -> bytes:
     return codec("ConsentRecord").encode(document)
 
 
+@lru_cache(maxsize=64)
 def decode_record(data: bytes) -> ConsentRecord:
-    """Return the record in `data`. Raises MalformedError; UNKNOWN_VALUE names a list with a member not known here."""
+    """Return the record in `data`. Raises MalformedError; UNKNOWN_VALUE names a list with a member not known here.
+
+    The same bytes give the same value: what a gate remembers of a consent is what came with the event.
+    """
     document = codec("ConsentRecord").decode(data)
     return ConsentRecord(
         schema_version=document["schema_version"],

@@ -30,6 +30,14 @@ class Integer:
 
     def check(self, value: Any, record: str) -> None:
         """Refuse a value outside the bound; null is inside. Raises MalformedError."""
+        number = value
+        for name in self.path:  # most are reached through records alone, and this is asked for each field of a record
+            if type(number) is not dict:
+                break
+            number = number.get(name)
+        else:
+            if number is None or self.bound.holds(number):
+                return
         for number in _reached(value, self.path):
             if number is not None:
                 self.bound.check(number, f"{record}.{'.'.join(self.path)}")

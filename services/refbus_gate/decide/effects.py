@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol, assert_never
 
-from refbus.audit import AuditOutcome, Stage, make_entry
+from refbus.audit import AuditOutcome, Stage
+from refbus.audit.entry import entry_of
 from refbus.audit.record import AnyRecord
 from refbus.audit.statement import Statement
 from refbus.core.consent.record import ConsentState
@@ -295,12 +297,15 @@ class Decider:
         if case_name != self.view.key(CASE, NO_CASE) and not record.stays:
             self.work.changes.audited.append((case_name, record.decision_id, batch.now_ms + KEEP_MS))
 
+        @cache
+        def statement() -> Statement:  # encoded once, for the entry and for the notice
+            return Statement.of(record, self.work.audit_key(case_name))
+
         def make() -> bytes:
-            key = self.work.audit_key(case_name)
-            return make_entry(record, audit_key=key, signer=batch.keys.pair, inspector=inspector).encode()
+            return entry_of(statement(), signer=batch.keys.pair, inspector=inspector).encode()
 
         self.work.to_own_topic(f"{batch.keys.country}.audit", make)
-        return lambda: Statement.of(record, self.work.audit_key(case_name)).encode()
+        return lambda: statement().encode()
 
     def hold(self, opened: Opened, code: Code, deadline_ms: int, missing: Missing, case_key: bytes | None) -> None:
         """Let a record wait, and with it the later events of its case."""

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from refbus.audit.entry import make_entry
+from refbus.audit.entry import entry_of
 from refbus.audit.inspector import inspector_key
 from refbus.audit.record import AuditOutcome, AuditRecord, Stage
 from refbus.audit.statement import Statement
@@ -55,15 +55,15 @@ def record(gateway: Gateway, tx: Transaction, case: Case | None, decided: Decide
     now_ms = gateway.now_ms()
     said = _said(gateway, decided, now_ms)
     audit_key = hkdf_sha256(_secret(gateway, case), _AUDIT_KEY, 32)
-    entry = make_entry(
-        said,
-        audit_key=audit_key,
+    statement = Statement.of(said, audit_key)
+    entry = entry_of(
+        statement,
         signer=gateway.keys.signer(gateway.view(), gateway.me, now_ms),
         inspector=_inspector(gateway, now_ms),
     )
     due_ms = gateway.pace.audit_at(now_ms)
     row = outbox.add(tx, gateway.audit_topic, entry.encode(), now_ms=now_ms, due_ms=due_ms)
-    statements.add(tx, Statement.of(said, audit_key), Link(case, decided.event_row, row))
+    statements.add(tx, statement, Link(case, decided.event_row, row))
 
 
 def consent_of(block: RoutingBlock) -> tuple[ConsentId | None, int | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from refbus.core.courses import emergency, referral, repatriation
 from refbus.core.courses.facts import EventFact, SystemEvent, in_order, seen_by_all
@@ -138,7 +139,12 @@ def _escort_allows(view: CourseView, role: Role, saying: Saying) -> bool:
 
 def state_of(facts: Iterable[EventFact]) -> CourseView:
     """Return the one view that this set of events gives, in whatever order and however often they came."""
-    known = tuple(facts)
+    return _state_of(tuple(facts))
+
+
+@lru_cache(maxsize=256)
+def _state_of(known: tuple[EventFact, ...]) -> CourseView:
+    """Return the view; that of the same facts is there: what stood after an event stands before the next one."""
     machine = _machine_of(known)
     ordered = in_order(known, frozenset({machine.begins}), machine.stops)
     source, target = _parties(ordered, machine)

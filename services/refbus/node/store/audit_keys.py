@@ -15,13 +15,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, MetaData, Table, delete, insert, select
+from sqlalchemy import Column, LargeBinary, MetaData, Table, bindparam, delete, insert, select
 
 from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
 from refbus.database.failures import require_lasting
 from refbus.database.opening import Place, look_at_database, open_database
 from refbus.database.port import StoreKind
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.errors import Code, RefbusError, StoreError, UntrustedError
 from refbus.node.store.node import MOST_DAMAGED
 from refbus.node.store.sound import is_sound
@@ -38,6 +39,8 @@ audit_key = Table(
 )
 
 
+_OF = AnyOf(select(audit_key), audit_key.c.case_key)
+_ADD = Prepared(insert(audit_key).values(case_key=bindparam("case_key"), sealed=bindparam("sealed")))
 MOST_KNOWN = 20_000
 """Keys that are kept in memory; the others are read again."""
 
@@ -110,7 +113,7 @@ class AuditKeys:
     def _take(self, names: set[bytes]) -> set[bytes]:
         """Have these keys at hand, those that are new made; return the names of the damaged ones."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(audit_key).where(audit_key.c.case_key.in_(names))).all()
+            rows = list(_OF.rows(connection, names))
         found, damaged = self._open(rows)
         self._known.update(found)
         self._make(names - found.keys() - damaged)
@@ -118,6 +121,8 @@ class AuditKeys:
 
     def _take_second(self, damaged: set[bytes]) -> None:
         """Have a second key for each of these cases, so that what is logged about them goes on, and no other waits."""
+        if not damaged:
+            return
         for name in damaged:
             _log.critical("an audit key is damaged, a second one is used; restore the audit keys: %s", name.hex())
             if len(self.damaged) < MOST_DAMAGED:
@@ -144,7 +149,7 @@ class AuditKeys:
         made = {name: secrets.token_bytes(_KEY_BYTES) for name in names}
         rows = [{"case_key": name, "sealed": self._key.seal(_place(name), key)} for name, key in made.items()]
         with self._database.writing() as connection:
-            connection.execute(insert(audit_key), rows)
+            _ADD.many(connection, rows)
         self._known.update(made)
 
 

@@ -143,6 +143,7 @@ _BOUND_FOR = Prepared(
     .where(outgoing.c.destination == bindparam("to"))
     .limit(bindparam("most"))
 )
+_AWAITED = AnyOf(select(outgoing.c.envelope_key, outgoing.c.destination), outgoing.c.envelope_key)
 _DONE = Prepared(delete(outgoing).where(outgoing.c.id == bindparam("row")))
 _TAKEN = Prepared(delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope")))
 
@@ -250,11 +251,7 @@ def ready(connection: Connection, topics: Iterable[str]) -> dict[str, int]:
 
 def awaited(connection: Connection, envelope_keys: Iterable[bytes]) -> dict[bytes, str]:
     """Return those of these envelopes that nobody has signed for yet, with the country whose gate must."""
-    wanted = set(envelope_keys)
-    if not wanted:
-        return {}
-    chosen = select(outgoing.c.envelope_key, outgoing.c.destination).where(outgoing.c.envelope_key.in_(wanted))
-    return {row.envelope_key: row.destination for row in connection.execute(chosen)}
+    return {row.envelope_key: row.destination for row in _AWAITED.rows(connection, set(envelope_keys))}
 
 
 def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:
