@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, ClauseElement, Column, Connection, Select, bindparam
@@ -18,48 +20,42 @@ from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 _Row = Mapping[str, Any]
 _MOST = 256
 """Values in one question: below every limit of the databases."""
-_RECORD: Final[Any] = namedtuple
+_NAMED: Final[Any] = namedtuple
+_NAME_OF: Final = itemgetter(0)
 _FILE: Final = "sqlite"
 """The dialect whose driver is asked directly. On a server the way there costs more than SQLAlchemy does."""
 
 
-class Found:
+class Found(list[Any]):
     """What a statement gave: its rows, all read, as named tuples; how many rows it changed; the id of a new one."""
 
-    __slots__ = ("_rows", "lastrowid", "rowcount")
-
-    def __init__(self, rows: list[Any], rowcount: int, lastrowid: int | None = None) -> None:
-        self._rows = rows
-        self.rowcount = rowcount
-        self.lastrowid: Any = lastrowid
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._rows)
+    __slots__ = ("lastrowid", "rowcount")
+    rowcount: int
+    lastrowid: int
 
     def all(self) -> list[Any]:
         """Return the rows."""
-        return self._rows
+        return self
 
     def first(self) -> Any:
         """Return the first row, None when there is none."""
-        return self._rows[0] if self._rows else None
+        return self[0] if self else None
 
     def one_or_none(self) -> Any:
         """Return the only row, None when there is none. Raises MultipleResultsFound."""
-        if len(self._rows) > 1:
+        if len(self) > 1:
             raise MultipleResultsFound("more than one row")
-        return self.first()
+        return self[0] if self else None
 
     def one(self) -> Any:
         """Return the only row. Raises NoResultFound, MultipleResultsFound."""
-        row = self.one_or_none()
-        if row is None:
-            raise NoResultFound("no row")
-        return row
+        if len(self) == 1:
+            return self[0]
+        raise MultipleResultsFound("more than one row") if self else NoResultFound("no row")
 
     def scalar(self) -> Any:
         """Return the first value of the first row, None when there is none."""
-        return self._rows[0][0] if self._rows else None
+        return self[0][0] if self else None
 
     def scalar_one(self) -> Any:
         """Return the first value of the only row. Raises NoResultFound, MultipleResultsFound."""
@@ -67,53 +63,30 @@ class Found:
 
     def scalar_one_or_none(self) -> Any:
         """Return the first value of the only row, None when there is none. Raises MultipleResultsFound."""
-        row = self.one_or_none()
-        return None if row is None else row[0]
+        if len(self) > 1:
+            raise MultipleResultsFound("more than one row")
+        return self[0][0] if self else None
 
 
 class _Text:
-    """A statement for one dialect: its text, the order of its parameters (None: by name), and its constants."""
+    """A statement for one dialect: its text, the order of its parameters (None: by name), and its constants.
+
+    `named` makes a row of what the driver gives; it is there once columns were seen, which do not change.
+    """
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self.text = str(compiled)
         self.order: Sequence[str] | None = compiled.positiontup if compiled.positional else None
         self.constants: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
-        self._in_file = dialect.name == _FILE
-        self._named: Callable[[Sequence[Any]], Any] | None = None
+        self.in_file = dialect.name == _FILE
+        self.named: Callable[[Sequence[Any]], Any] | None = None
 
-    def arguments(self, row: _Row) -> Any:
-        """Return the parameters of one row as the driver wants them."""
-        values = {**self.constants, **row} if self.constants else row
-        return values if self.order is None else tuple([values[name] for name in self.order])
-
-    def run(self, connection: Connection, arguments: Any, *, many: bool = False) -> Found:
-        """Run the statement with the parameters of a row, or of `many`. Raises DBAPIError, as SQLAlchemy does."""
-        if not self._in_file:
-            result = connection.exec_driver_sql(self.text, arguments)
-            if not result.returns_rows:
-                return Found([], result.rowcount)
-            return Found(self._rows(tuple(result.keys()), result.fetchall()), result.rowcount)
-        raw: Any = connection.connection.driver_connection
-        listeners = connection.dispatch.before_cursor_execute
-        if listeners:  # whoever counts statements or looks at their plans hears of these too
-            listeners(connection, None, self.text, arguments, None, many)
-        try:
-            cursor = (raw.executemany if many else raw.execute)(self.text, arguments)
-            if cursor.description is None:
-                return Found([], cursor.rowcount, cursor.lastrowid)
-            columns = tuple([each[0] for each in cursor.description])
-            return Found(self._rows(columns, cursor.fetchall()), cursor.rowcount)
-        except sqlite3.Error as error:  # callers know what is about a row, and what about the disk, by these
-            text = "a prepared statement"
-            raise DBAPIError.instance(text, (), error, sqlite3.Error, hide_parameters=True) from error
-
-    def _rows(self, columns: tuple[str, ...], rows: Sequence[Any]) -> list[Any]:
-        if not rows:
-            return []
-        if self._named is None:  # the columns of a statement do not change
-            self._named = _RECORD("Row", columns, rename=True)._make
-        return list(map(self._named, rows))
+    def learn(self, columns: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
+        """Take up the names of the columns, and return what makes a row."""
+        named = partial(tuple.__new__, _NAMED("Row", columns, rename=True))
+        self.named = named
+        return named
 
 
 class Prepared:
@@ -124,17 +97,46 @@ class Prepared:
         self._texts: dict[str, _Text] = {}
 
     def once(self, connection: Connection, row: _Row) -> Found:
-        """Run the statement with the parameters in `row` and return what it gave."""
+        """Run the statement with the parameters in `row` and return what it gave. Raises as SQLAlchemy does."""
         text = self._texts.get(connection.dialect.name) or self._text(connection)
         values = {**text.constants, **row} if text.constants else row
-        arguments = values if text.order is None else tuple([values[name] for name in text.order])
-        return text.run(connection, arguments)
+        if not text.in_file or text.order is None:
+            return _on_server(connection, text, values)
+        arguments = tuple(map(values.__getitem__, text.order))
+        raw: Any = connection.connection.driver_connection
+        listeners = connection.dispatch.before_cursor_execute
+        if listeners:  # whoever counts statements or looks at their plans hears of these too
+            listeners(connection, None, text.text, arguments, None, False)
+        try:
+            cursor = raw.execute(text.text, arguments)
+            rows = cursor.fetchall()
+        except sqlite3.Error as error:
+            raise _as_usual(error) from error
+        found = Found()
+        if rows:
+            found.extend(map(text.named or text.learn(tuple(map(_NAME_OF, cursor.description))), rows))
+        found.rowcount, found.lastrowid = cursor.rowcount, cursor.lastrowid
+        return found
 
     def many(self, connection: Connection, rows: Sequence[_Row]) -> None:
         """Run the statement for each of `rows`, which map its parameters; nothing for no rows."""
-        if rows:
-            text = self._text(connection)
-            text.run(connection, [text.arguments(row) for row in rows], many=True)
+        if not rows:
+            return
+        text = self._texts.get(connection.dialect.name) or self._text(connection)
+        given: Sequence[_Row] = [{**text.constants, **row} for row in rows] if text.constants else rows
+        if not text.in_file or text.order is None:
+            in_order = [tuple(map(each.__getitem__, text.order)) for each in given] if text.order else list(given)
+            connection.exec_driver_sql(text.text, in_order)
+            return
+        arguments = [tuple(map(each.__getitem__, text.order)) for each in given]
+        raw: Any = connection.connection.driver_connection
+        listeners = connection.dispatch.before_cursor_execute
+        if listeners:
+            listeners(connection, None, text.text, arguments, None, True)
+        try:
+            raw.executemany(text.text, arguments)
+        except sqlite3.Error as error:
+            raise _as_usual(error) from error
 
     def _text(self, connection: Connection) -> _Text:
         name = connection.dialect.name
@@ -142,6 +144,22 @@ class Prepared:
         if text is None:
             text = self._texts[name] = _Text(self._statement, connection.dialect)
         return text
+
+
+def _on_server(connection: Connection, text: _Text, values: _Row) -> Found:
+    """Run a statement once by way of SQLAlchemy, which sees to connections that are lost."""
+    arguments: Any = values if text.order is None else tuple(map(values.__getitem__, text.order))
+    result = connection.exec_driver_sql(text.text, arguments)
+    found = Found()
+    if result.returns_rows:
+        found.extend(map(text.named or text.learn(list(result.keys())), result.fetchall()))
+    found.rowcount = result.rowcount
+    return found
+
+
+def _as_usual(error: sqlite3.Error) -> BaseException:
+    """Return an error of the driver as SQLAlchemy raises it: by these callers tell a bad row from a bad disk."""
+    return DBAPIError.instance("a prepared statement", (), error, sqlite3.Error, hide_parameters=True)
 
 
 class AnyOf:

@@ -23,7 +23,7 @@ def test_the_bus_in_memory_is_not_counted() -> None:
 def test_a_referral_asks_little_of_the_stores(tmp_path: Path) -> None:
     """Statements and flushes of the disk of each step; what makes a referral visible is one transaction."""
     found = {each.name: each.value for each in trips.hops(tmp_path)}
-    most = {"refers a person": (33, 1), "takes a referral in": (47, 1), "answers that it arrived": (32, 1)}
+    most = {"refers a person": (23, 1), "takes a referral in": (40, 1), "answers that it arrived": (24, 1)}
     pinned = dict[str, int]()
     for name, (statements, flushes) in most.items():
         pinned |= {f"a gateway {name}: statements": statements, f"a gateway {name}: flushes": flushes}

@@ -58,7 +58,7 @@ def read_due(connection: Connection, version: int, now_ms: int, most: int) -> li
     an owner is the one in which they came, and none comes before an earlier event of its case. When none is due, those
     come whose next look is damaged. A deadline that is damaged is over.
     """
-    rows = _DUE.once(connection, {"version": version, "now": now_ms, "most": most}).all()
+    rows = _DUE.once(connection, {"version": version, "now": now_ms, "most": most})
     return [_waits(row) for row in rows or _ASTRAY.once(connection, {"far": TIME_MS.high, "most": most})]
 
 

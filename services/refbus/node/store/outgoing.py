@@ -156,7 +156,7 @@ def add(connection: Connection, store: NodeStore, rows: Sequence[Outgoing], now_
 def fresh(store: NodeStore, destination: str, after: int, most: int) -> list[Waiting]:
     """Return READY rows with an id above `after`, in order."""
     with store.database.reading() as connection:
-        rows = _FRESH.once(connection, {"to": destination, "after": after, "most": most}).all()
+        rows = _FRESH.once(connection, {"to": destination, "after": after, "most": most})
     return _read(store, destination, rows)
 
 
@@ -169,7 +169,7 @@ def awaits(store: NodeStore, destination: str) -> bool:
 def of_lane(store: NodeStore, destination: str, lane: bytes, upto: int, most: int) -> list[Waiting]:
     """Return the READY rows of one lane with an id up to `upto`, in order."""
     with store.database.reading() as connection:
-        rows = _LANE.once(connection, {"to": destination, "lane": lane, "upto": upto, "most": most}).all()
+        rows = _LANE.once(connection, {"to": destination, "lane": lane, "upto": upto, "most": most})
     return _read(store, destination, rows)
 
 
@@ -204,7 +204,7 @@ def _of_senders(connection: Connection, asked: dict[str, Any], now_ms: int, most
     """Yield what is overdue of each sender, the longest overdue first."""
     for overdue, bound in ((_DUE, {"now": now_ms}), (_TOO_FAR, {"far": now_ms + FAR_MS})):
         for sender in _senders(connection, asked):
-            rows = overdue.once(connection, {**asked, **bound, "its_sender": sender, "most": most}).all()
+            rows = overdue.once(connection, {**asked, **bound, "its_sender": sender, "most": most})
             if rows:
                 yield list(rows)
 
@@ -276,7 +276,7 @@ def destinations(connection: Connection) -> list[str]:
 
 def bound_for(connection: Connection, destination: str, most: int) -> list[tuple[int, bytes | None]]:
     """Return (id, envelope key) of rows for a country, whatever their state."""
-    rows = _BOUND_FOR.once(connection, {"to": destination, "most": most}).all()
+    rows = _BOUND_FOR.once(connection, {"to": destination, "most": most})
     return [(row.id, row.envelope_key) for row in rows]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 
 from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
@@ -20,7 +20,7 @@ from refbus.said import named, placed, said
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
 from refbus_gateway.store import alarms, cases, erasures, schema
-from refbus_gateway.store.session import Store
+from refbus_gateway.store.session import Store, Transaction
 from refbus_gateway.store.vault import Vault, join, split
 from refbus_gateway.words.catalogue import catalogue
 
@@ -304,3 +304,65 @@ def test_an_old_or_damaged_alarm_stays_readable(store: Store, words: str | None)
         tx.connection.execute(insert(schema.alarms).values(row))
         (alarm,) = alarms.standing_alarms(tx)
     assert catalogue("ru").spoken(alarm.detail) == "records 1 to 2, 100 %"
+
+
+def count_reads(tx: Transaction, of: str) -> list[str]:
+    """Return a list that grows with each statement of a transaction that names a table in this way."""
+    heard = list[str]()
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if of in statement:
+            heard.append(statement)
+
+    event.listen(tx.connection, "before_cursor_execute", hear)
+    return heard
+
+
+def test_the_row_of_a_case_is_read_once_in_a_transaction(store: Store) -> None:
+    """And again when it was changed, by whatever change, so that nobody goes on with what was."""
+    case = new_case(store, text="before")
+    with store.write() as tx:
+        heard = count_reads(tx, "FROM cases")
+        for _ in range(3):
+            cases.get(tx, case.id).require_live()
+            assert cases.body_of(tx, case) == {"text": "before"}
+        assert len(heard) == 1
+        cases.replace_body(tx, case, {"text": "after"})
+        assert cases.body_of(tx, case) == {"text": "after"}
+        cases.order_erasure(tx, case, NOW_MS)
+        assert not cases.get(tx, case.id).live
+        erasures.destroy(tx, case, NOW_MS)
+        assert cases.get(tx, case.id).key is None
+    with store.read() as tx:
+        assert cases.get(tx, case.id).key is None
+
+
+def test_a_row_that_was_rolled_back_is_not_remembered(store: Store) -> None:
+    """What was read inside a savepoint counts while that is open: neither a case that never was, nor its erasure."""
+    case = new_case(store)
+    with store.write() as tx:
+        with pytest.raises(ZeroDivisionError), tx.connection.begin_nested():
+            _make_order_and_fail(tx, case)
+        made = max(number for number in tx._case_rows)
+        assert made != case.id
+        assert cases.get(tx, case.id).live
+        with pytest.raises(RuleError, match=Code.CASE_UNKNOWN):
+            cases.get(tx, made)
+        with tx.connection.begin_nested():
+            cases.order_erasure(tx, case, NOW_MS)
+            with pytest.raises(ZeroDivisionError), tx.connection.begin_nested():
+                _read_and_fail(tx, case)
+            assert not cases.get(tx, case.id).live
+        assert not cases.get(tx, case.id).live
+
+
+def _make_order_and_fail(tx: Transaction, case: cases.Case) -> None:
+    made = cases.create(tx, b"other", {}, own=True, now_ms=NOW_MS)
+    cases.order_erasure(tx, case, NOW_MS)
+    assert (cases.get(tx, made.id).live, cases.get(tx, case.id).live) == (True, False)
+    raise ZeroDivisionError
+
+
+def _read_and_fail(tx: Transaction, case: cases.Case) -> None:
+    assert not cases.get(tx, case.id).live
+    raise ZeroDivisionError
