@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -154,18 +154,18 @@ def _schema_files() -> Mapping[str, Path]:
 
 def _named_schema(fingerprint: bytes) -> tuple[EventType, Codec] | None:
     """Return the schema with this fingerprint, None when there is none. The list says where to look, never what is."""
-    return _listed(fingerprint) or _known_schemas().get(fingerprint)
-
-
-@lru_cache(maxsize=256)
-def _listed(fingerprint: bytes) -> tuple[EventType, Codec] | None:
-    """Return the schema that the list names and that is there, looked for once: each payload asks for its own."""
     path = _schema_files().get(fingerprint.hex())
-    if path is None or not path.is_file():
+    found = None if path is None else _schema_in(path)
+    return found if found is not None and found[1].fingerprint == fingerprint else _known_schemas().get(fingerprint)
+
+
+@cache
+def _schema_in(path: Path) -> tuple[EventType, Codec] | None:
+    """Return the schema in a file, looked for once: each payload asks for its own."""
+    if not path.is_file():
         return None
     name = EventType(path.name.partition(".")[0])
-    found = _codec(name) if path == _path(name) else _older(path)
-    return (name, found) if found.fingerprint == fingerprint else None
+    return name, _codec(name) if path == _path(name) else _older(path)
 
 
 def _writer(data: bytes) -> tuple[EventType, Codec]:
