@@ -30,6 +30,7 @@ from bench import (
     sustained,
     throughput,
     trips,
+    whole,
 )
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
@@ -44,6 +45,7 @@ KEPT = Path(__file__).with_name("measured.json")
 PARTS = (
     "trips",
     "statements",
+    "whole",
     "start",
     "pages",
     "growth",
@@ -90,6 +92,7 @@ class Bench:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._part("trips", lambda: trips.measure(self.folder / "trips", many=self.cases))
         self._part("statements", lambda: in_child(statements.measure, self.folder / "statements"))
+        self._part("whole", lambda: in_child(whole.measure, self.folder / "whole"))
         self._part("start", lambda: starts.measure(self.folder / "start"))
         self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
         self._part("growth", lambda: in_child(growth.measure, self.folder / "growth"))

@@ -119,7 +119,13 @@ class Turns:
 
 
 def steps_of(
-    federation: Federation, here: CountryCode, there: CountryCode, organisation: OrgId, *, per_stamp: int
+    federation: Federation,
+    here: CountryCode,
+    there: CountryCode,
+    organisation: OrgId,
+    *,
+    per_stamp: int,
+    per_consent: int = EVENTS_PER_CONSENT,
 ) -> GateSteps:
     """Return the bare steps of the gate of `here`, which tells `organisation`; one stamp is for so many events."""
     gate, other = federation.member(gate_id(here)), federation.member(gate_id(there))
@@ -134,6 +140,6 @@ def steps_of(
         other_gate=Verifier(other.signing_key),
         inspector=KemPublic.parse(inspector),
         organisation=KemPublic.parse(told),
-        per_consent=EVENTS_PER_CONSENT,
+        per_consent=per_consent,
         per_stamp=per_stamp,
     )

@@ -163,6 +163,34 @@ class Sealing:
         self.signer.both(event.signed)
 
 
+class Letter:
+    """Something signed with Ed25519 and sealed to one reader: a notice of a gate, or an audit entry."""
+
+    def __init__(self, reader: KemPrivate, pair: SigningPair, writer: Verifier) -> None:
+        self._reader, self._signer, self._writer = reader, Signer(pair), writer
+        self._public = KemPublic.parse(reader.public).handle
+        self._stanza = HPKE.encrypt(_KEY, self._public, info=_CONTEXT)
+        sealer = Cobblestone256Encryptor(_KEY, _CONTEXT)
+        self._sealed = sealer.update(NOTICE_PLAINTEXT) + sealer.finalize()
+        signature = Ed25519PrivateKey.from_private_bytes(pair.secret[:32]).sign(NOTICE_PLAINTEXT)
+        self._signatures = Signatures(signature, None)
+
+    def seal(self) -> None:
+        """Sign and seal."""
+        encapsulate(self._public)
+        box(NOTICE_PLAINTEXT)
+        self._signer.ed25519(NOTICE_PLAINTEXT)
+
+    def open(self) -> None:
+        """Open and verify."""
+        unbox(trial(self._reader, (self._stanza,), _CONTEXT), _CONTEXT, self._sealed)
+        self.verify()
+
+    def verify(self) -> None:
+        """Verify alone: a hop receipt is not sealed."""
+        self._writer.both(NOTICE_PLAINTEXT, self._signatures)
+
+
 @dataclass(frozen=True, slots=True)
 class GateSteps:
     """What a gate cannot do without for one event.

@@ -1,0 +1,219 @@
+"""Part `whole`: what one referral costs with all that it causes, against the bare cryptography of all that.
+
+Two gateways and two gates, real but without a broker: what each writes is handed on in memory. A referral goes over the
+border and is answered by itself, receipts and notices come back, audit entries are written. Each record is decided in a
+batch of its own, as when little is on the way. Processor time of this process alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.counting import counting
+from bench.dissect import take_apart, take_stamped_apart
+from bench.events import DESTINATION, ORIGIN, Federation
+from bench.gatework import steps_of
+from bench.primitives import Letter, Reader, Sealing, Signer, Verifier
+from bench.report import Aim, Measure
+from bench.standing import StandingGate
+from bench.timing import interleaved
+from bench.trips import Office, add_case
+from refbus.clock import machine_ms
+from refbus.core.ids import CountryCode, OrgId, gate_id
+from refbus.crypto.kem import KemPublic
+from refbus.wire.transport import BorderKind, BorderRecord, InboxKind, InboxRecord
+from refbus_gate.names import family, outbox
+from refbus_gateway.cases import casework
+from refbus_gateway.sync.daemon import Daemon
+
+BASELINE = "sum of primitives"
+AIM = Aim("ratio", "<=", 3.5)
+WARM, COUNT = 4, 30
+_ROUNDS = 60
+_NAME = "a referral and all that it causes, no broker"
+
+
+def measure(folder: Path, count: int = COUNT) -> list[Measure]:
+    """Return the processor time of a referral in all and by who used it, and what it asks of the stores."""
+    way = Whole(folder)
+    for number in range(WARM):
+        way.refer(number)
+    with counting() as counts:
+        way.refer(WARM)
+    way.used.clear()
+    way.seen.clear()
+    for number in range(WARM + 1, WARM + 1 + count):
+        way.refer(number)
+    least = sum(way.primitives().values())
+    way.close()
+    total = sum(way.used.values()) / count
+    parts = [
+        Measure(f"{_NAME}: {who}", spent / count * 1e3, "ms of processor", "all of it", total * 1e3)
+        for who, spent in sorted(way.used.items())
+    ]
+    asked = (("statements", counts.statements), ("flushes", counts.commits))
+    return [
+        Measure(_NAME, total * 1e3, "ms of processor", BASELINE, least * 1e3, AIM),
+        *parts,
+        *(Measure(f"{_NAME}: {what}", number, what, "no aim", 0) for what, number in asked),
+    ]
+
+
+class Whole:
+    """A sender's office, two gates, a recipient's office. `used`: processor seconds by who; `seen`: what was done."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a federation in `folder`, open its homes, and let everything come to rest."""
+        now_ms = machine_ms()
+        here = Office.create(folder, now_ms)
+        there = Office.at(here.federation, here.recipient, here.org, here.clock)
+        self._federation = Federation.of(here.federation, now_ms)
+        self._clock, self._to = here.clock, here.recipient
+        self._offices = {ORIGIN: here, DESTINATION: there}
+        self._gateways = {country: office.open() for country, office in self._offices.items()}
+        self._daemons = {
+            country: Daemon(gateway, self._offices[country].bus, gateway.home.config())
+            for country, gateway in self._gateways.items()
+        }
+        self._gates = {country: StandingGate(self._federation, country, here.clock) for country in self._offices}
+        self._read = Counter[str]()
+        self._examples: dict[str, bytes] = {}
+        self.used = Counter[str]()
+        self.seen = Counter[str]()
+        self._come_to_rest()
+
+    def refer(self, number: int) -> None:
+        """Refer a fictional person, another one for each number, and let everything come to rest."""
+        gateway = self._gateways[ORIGIN]
+        self._clock.now_ms += 1_000
+        with gateway.store.write() as tx:
+            case = add_case(gateway, tx, number, self._to)
+        with self._counted("the command"), gateway.store.write() as tx:
+            casework.send_case(gateway, tx, case)
+        self._come_to_rest()
+
+    def primitives(self) -> Mapping[str, float]:
+        """Return by what was done the seconds that its bare cryptography takes for one referral, on average."""
+        referrals = self.used_by_command
+        tasks = self._bare()
+        took = interleaved(list(tasks.values()), _ROUNDS, clock=time.process_time)
+        mean = {name: sum(each.seconds) / _ROUNDS for name, each in zip(tasks, took, strict=True)}
+        return {name: times / referrals * mean[name] for name, times in self.seen.items()}
+
+    @property
+    def used_by_command(self) -> int:
+        """How many referrals were counted: each has one event that begins it, and one that answers."""
+        return self.seen["an event is sealed"] // 2
+
+    def close(self) -> None:
+        """Close all homes."""
+        for daemon in self._daemons.values():
+            daemon.close()
+        for opened in (*self._gateways.values(), *self._gates.values()):
+            opened.close()
+
+    @contextmanager
+    def _counted(self, who: str) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        self.used[who] += time.process_time() - began
+
+    def _come_to_rest(self) -> None:
+        wrote = True
+        while wrote:
+            wrote = sum([self._turn(country) for country in self._offices]) > 0  # each has its turn
+
+    def _turn(self, country: CountryCode) -> int:
+        """Let an office have a turn, and hand on what it wrote; return how many events that were."""
+        with self._counted(f"gateway {country}"):
+            self._daemons[country].run(_once())
+        for value in self._written(f"{country}.audit"):
+            self.seen["an entry is sealed"] += bool(value)
+        events = self._written(outbox(country))
+        for value in events:
+            self._examples.setdefault("event", value)
+            self.seen["an event is sealed"] += 1
+            self.seen["an event leaves"] += 1
+            self._decide(country, outbox(country), value)
+        return len(events)
+
+    def _written(self, topic: str) -> list[bytes]:
+        """Return what an office wrote since it was asked last."""
+        records = self._offices[CountryCode(topic[:2])].bus.records(topic)
+        new = [each.value for each in records[self._read[topic] :]]
+        self._read[topic] = len(records)
+        return new
+
+    def _decide(self, country: CountryCode, topic: str, value: bytes) -> None:
+        """Let a gate decide one record, and hand on what it delivers."""
+        gate = self._gates[country]
+        with self._counted(f"gate {country}"):
+            gate.decide(gate.records(topic, [value]))
+            delivered = gate.deliver()
+        for target in sorted(delivered, key=lambda each: family(each) == "border"):  # inboxes first: they have an order
+            for each in delivered[target]:
+                self._hand_on(target, each)
+
+    def _hand_on(self, topic: str, value: bytes) -> None:
+        country = CountryCode(topic[:2])
+        if family(topic) == "border":
+            passed = BorderRecord.parse(value).kind is BorderKind.PASSED
+            if passed:
+                self._examples.setdefault("passed", value)
+            self.seen["an event comes in" if passed else "a receipt comes back"] += 1
+            self._decide(country, topic, value)
+        elif family(topic) == "inbox" and topic == self._gateways[country].inbox_topic:
+            event = InboxRecord.parse(value).kind is InboxKind.EVENT
+            self.seen["an event is opened" if event else "a notice is opened"] += 1
+            self._offices[country].bus.put(topic, value)
+        elif family(topic) != "audit":
+            raise RuntimeError(f"a record in {topic}: it was refused, or is for somebody else")
+
+    def _bare(self) -> dict[str, Callable[[int], object]]:
+        """Return the bare cryptography of each thing that was done."""
+        federation = self._federation
+        sender, recipient = federation.member(federation.sender), federation.member(federation.recipient)
+        here, there = federation.member(gate_id(ORIGIN)), federation.member(gate_id(DESTINATION))
+        leaves = take_apart(self._examples["event"], here)
+        comes = take_stamped_apart(self._examples["passed"], there)
+        out = steps_of(federation, ORIGIN, DESTINATION, federation.sender, per_stamp=1, per_consent=2)
+        into = steps_of(federation, DESTINATION, ORIGIN, federation.recipient, per_stamp=1, per_consent=2)
+        sealing = Sealing(tuple(map(self._public, (recipient.org, here.org, there.org))), Signer(sender.pair))
+        reader = Reader(recipient.kem, Verifier(sender.signing_key))
+        letter = Letter(sender.kem, here.pair, Verifier(here.signing_key))
+
+        def opened(number: int) -> None:
+            reader.routing(comes)
+            reader.content(comes)
+            if number % 2 == 0:  # the consent rides in both events
+                reader.sender.both(comes.consent_signed, comes.consent_signatures)
+
+        def returns(_: int) -> None:
+            letter.verify()
+            letter.seal()
+
+        return {
+            "an event is sealed": lambda _: sealing.event(leaves),
+            "an event leaves": lambda number: out.egress(leaves, number),
+            "an event comes in": lambda number: into.ingress(comes, number),
+            "an event is opened": opened,
+            "a receipt comes back": returns,
+            "a notice is opened": lambda _: letter.open(),
+            "an entry is sealed": lambda _: letter.seal(),
+        }
+
+    def _public(self, org: OrgId) -> KemPublic:
+        key = self._federation.directory.organisations[org].current_kem_key(machine_ms())
+        if key is None:
+            raise LookupError(f"{org} has no current key")
+        return KemPublic.parse(key.public)
+
+
+def _once() -> Callable[[], bool]:
+    """Return a `stop` that lets one turn through."""
+    asked = iter((False, True))
+    return lambda: next(asked)
