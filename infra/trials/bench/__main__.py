@@ -110,7 +110,7 @@ class Bench:
         if "federated" in self.parts:
             with staged(self.folder / "federated", federated=True, say=self.say) as stage:
                 self._start_road(stage)
-                self._part("federated", lambda: latency.measure(stage))
+                self._part("federated", lambda: self._with_whole(latency.measure(stage)))
         if "sustained" in self.parts:
             with staged(self.folder / "sustained", federated=False, say=self.say) as stage:
                 self._start_road(stage)
@@ -137,7 +137,7 @@ class Bench:
     def _one_broker(self, stage: Stage) -> None:
         if {"latency", "idle", "killed"} & set(self.parts):
             self._start_road(stage)
-            self._part("latency", lambda: latency.measure(stage))
+            self._part("latency", lambda: self._with_whole(latency.measure(stage)))
             self._part("idle", lambda: _idle(stage))
             self._part("killed", lambda: killed.measure(stage, _sealed(stage.world.paths.out, KILLS)[:KILLS]))
             stage.stop()
@@ -147,6 +147,9 @@ class Bench:
         if "kafka" in self.parts:
             raw = _sealed(stage.world.paths.out, GATE_EVENTS)
             self._part("kafka", lambda: throughput.measure(stage, raw, gatework.limits(self.measures)))
+
+    def _with_whole(self, found: list[Measure]) -> list[Measure]:
+        return [*found, *whole.of_system(found, self.measures)]
 
     def _start_road(self, stage: Stage) -> None:
         case = latency.road(stage)

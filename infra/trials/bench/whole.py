@@ -8,8 +8,8 @@ batch of its own, as when little is on the way. Processor time of this process a
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from refbus_gateway.cases import casework
 from refbus_gateway.sync.daemon import Daemon
 
 BASELINE = "sum of primitives"
+ALL = "all processes"
+"""Against what the parts that measure running processes put each of them."""
 AIM = Aim("ratio", "<=", 3.5)
 WARM, COUNT = 4, 30
 _ROUNDS = 60
@@ -82,7 +84,7 @@ class Whole:
         self._gates = {country: StandingGate(self._federation, country, here.clock) for country in self._offices}
         self._read = Counter[str]()
         self._examples: dict[str, bytes] = {}
-        self.used = Counter[str]()
+        self.used: dict[str, float] = defaultdict(float)
         self.seen = Counter[str]()
         self._come_to_rest()
 
@@ -98,23 +100,20 @@ class Whole:
 
     def primitives(self) -> Mapping[str, float]:
         """Return by what was done the seconds that its bare cryptography takes for one referral, on average."""
-        referrals = self.used_by_command
+        referrals = self.seen["an event is sealed"] / 2  # each has one that begins it, and one that answers
         tasks = self._bare()
         took = interleaved(list(tasks.values()), _ROUNDS, clock=time.process_time)
         mean = {name: sum(each.seconds) / _ROUNDS for name, each in zip(tasks, took, strict=True)}
         return {name: times / referrals * mean[name] for name, times in self.seen.items()}
 
-    @property
-    def used_by_command(self) -> int:
-        """How many referrals were counted: each has one event that begins it, and one that answers."""
-        return self.seen["an event is sealed"] // 2
-
     def close(self) -> None:
         """Close all homes."""
         for daemon in self._daemons.values():
             daemon.close()
-        for opened in (*self._gateways.values(), *self._gates.values()):
-            opened.close()
+        for gateway in self._gateways.values():
+            gateway.close()
+        for gate in self._gates.values():
+            gate.close()
 
     @contextmanager
     def _counted(self, who: str) -> Iterator[None]:
@@ -217,3 +216,15 @@ def _once() -> Callable[[], bool]:
     """Return a `stop` that lets one turn through."""
     asked = iter((False, True))
     return lambda: next(asked)
+
+
+def of_system(found: Sequence[Measure], before: Sequence[Measure]) -> list[Measure]:
+    """Return the processor time of the whole running system for a referral, in multiples of its primitives.
+
+    `found`: of the part that measured it by process; `before`: of this part, in the same run. Nothing without both.
+    """
+    least = next((each.baseline_value for each in before if each.name == _NAME), None)
+    totals = {each.name.partition(":")[0]: each.baseline_value for each in found if each.baseline == ALL}
+    if least is None:
+        return []
+    return [Measure(f"{name}, all of them", total, "ms/event", BASELINE, least, AIM) for name, total in totals.items()]
