@@ -35,7 +35,7 @@ ALL = "all processes"
 """Against what the parts that measure running processes put each of them."""
 AIM = Aim("ratio", "<=", 3.5)
 WARM, COUNT = 4, 30
-_ROUNDS = 60
+_PACE_MS, _ROUNDS = 50, 60
 _NAME = "a referral and all that it causes, no broker"
 
 
@@ -91,7 +91,7 @@ class Whole:
     def refer(self, number: int) -> None:
         """Refer a fictional person, another one for each number, and let everything come to rest."""
         gateway = self._gateways[ORIGIN]
-        self._clock.now_ms += 1_000
+        self._clock.now_ms += _PACE_MS
         with gateway.store.write() as tx:
             case = add_case(gateway, tx, number, self._to)
         with self._counted("the command"), gateway.store.write() as tx:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, or_,
 
 from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
-from refbus.database.prepared import Prepared
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.each import each
 from refbus.errors import RefbusError
 from refbus_gateway.store.schema import events, links, referrals
@@ -26,6 +26,12 @@ from refbus_gateway.store.session import Transaction
 MOST: Final = 40
 """Most links of one case."""
 _ENDED: Final = b""
+_OF_STALE: Final = AnyOf(
+    select(events.c.id)
+    .join(referrals, referrals.c.id == events.c.referral_id)
+    .where(referrals.c.own, referrals.c.case_id.in_(select(links.c.case_id).where(text("stale")))),
+    events.c.id,
+)
 _OF_CASE: Final = Prepared(
     select(links).where(links.c.case_id == bindparam("number"), links.c.body != _ENDED).order_by(links.c.id)
 )
@@ -94,10 +100,7 @@ def stale_cases(tx: Transaction) -> list[int]:
 
 def events_of_stale(tx: Transaction, event_rows: Collection[int]) -> list[int]:
     """Return which of these events are of own courses of cases that have to look at what they told."""
-    marked = select(links.c.case_id).where(text("stale"))
-    query = select(events.c.id).join(referrals, referrals.c.id == events.c.referral_id)
-    query = query.where(events.c.id.in_(list(event_rows)), referrals.c.own, referrals.c.case_id.in_(marked))
-    return list(tx.connection.execute(query).scalars())
+    return [row.id for row in _OF_STALE.rows(tx.connection, event_rows)]
 
 
 def told(tx: Transaction, number: int) -> None:

@@ -290,17 +290,9 @@ def hand_over(tx: Transaction, row_ids: Collection[int], now_ms: int) -> None:
 
 def produced(tx: Transaction, row: OutboxRow, *, now_ms: int, next_ms: int) -> None:
     """Note that the broker has the bytes. An envelope comes up again at `next_ms` unless a receipt ends that."""
-    done = not row.confirmed
-    change = update(outbox).where(outbox.c.id == row.id, outbox.c.state == RowState.READY)
-    tx.connection.execute(
-        change.values(
-            state=RowState.DONE if done else RowState.READY,
-            value=None if done else outbox.c.value,
-            attempts=outbox.c.attempts + 1,
-            produced_ms=func.coalesce(outbox.c.produced_ms, now_ms),
-            next_ms=next_ms,
-        )
-    )
+    done = RowState.READY if row.confirmed else RowState.DONE
+    noted = {"its_id": row.id, "becomes": done, "now": now_ms, "next": next_ms}
+    sendable.produced(RowState.READY, keeps=row.confirmed).once(tx.connection, noted)
 
 
 def postpone(tx: Transaction, row_id: int, next_ms: int) -> None:

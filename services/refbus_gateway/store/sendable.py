@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, null, select, update
 
 from refbus.core.ids import KeyId
 from refbus.database.prepared import Prepared
@@ -53,6 +53,22 @@ def hasten(ready: str) -> Prepared:
     waits = (outbox.c.event_id.in_(of_referral), outbox.c.state == ready, outbox.c.attempts == 0)
     later = update(outbox).where(*waits, outbox.c.next_ms > bindparam("now"))
     return Prepared(later.values(next_ms=bindparam("now")))
+
+
+@cache
+def produced(ready: str, *, keeps: bool) -> Prepared:
+    """Return the statement that notes of the row `its_id` that the broker has it, if it is in the state `ready`.
+
+    It `becomes` another state, and comes up again at `next` (UTC ms, as `now`). Its bytes go unless it `keeps` them.
+    """
+    values = {
+        "state": bindparam("becomes"),
+        "value": outbox.c.value if keeps else null(),
+        "attempts": outbox.c.attempts + 1,
+        "produced_ms": func.coalesce(outbox.c.produced_ms, bindparam("now")),
+        "next_ms": bindparam("next"),
+    }
+    return Prepared(update(outbox).where(outbox.c.id == bindparam("its_id"), outbox.c.state == ready).values(values))
 
 
 def _is_withdrawal() -> ColumnElement[bool]:
