@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import BindParameter, Row, Select, bindparam, func, select, update
 
@@ -36,9 +36,8 @@ _EVENT_ROW: Final = Prepared(select(events.c.id).where(events.c.event_hash == _W
 _EVENTS: Final = Prepared(select(events).where(events.c.referral_id == _NUMBER).order_by(events.c.id))
 _NEW: Final = inserting(referrals, "referral_hash", "case_id", "counterpart_id", "own", "created_ms", "body")
 _ASKED: Final = changing(referrals, "request_hash")
-_OF_REQUEST: Final = Prepared(
-    select(referrals).where(referrals.c.case_id == _NUMBER, referrals.c.request_hash == _WANTED)
-)
+_OF_CASE = select(referrals).where(referrals.c.case_id == _NUMBER)
+_OF_REQUEST: Final = Prepared(_OF_CASE.where(referrals.c.request_hash == _WANTED))
 _REPLACE: Final = changing(events, "body", "content_hash")
 _MOVE: Final = changing(events, "status")
 _NEW_EVENT: Final = inserting(
@@ -84,8 +83,7 @@ class Event:
 
 def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *, own: bool, now_ms: int) -> Referral:
     """Add a referral between this organisation and `party`."""
-    key = cases.get(tx, party.case_id).open_key()
-    referral_hash = tx.vault.hash("referral", referral_id)
+    key, referral_hash = cases.get(tx, party.case_id).open_key(), tx.vault.hash("referral", referral_id)
     row = {
         "referral_hash": referral_hash,
         "case_id": party.case_id,
@@ -100,8 +98,7 @@ def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *
 
 def find(tx: Transaction, referral_id: ReferralId) -> Referral | None:
     """Return the referral with this id. Raises RuleError KEY_DESTROYED when its case was erased."""
-    wanted = tx.vault.hash("referral", referral_id)
-    row = _BY_ID.once(tx.connection, {"wanted": wanted}).first()
+    row = _BY_ID.once(tx.connection, {"wanted": tx.vault.hash("referral", referral_id)}).first()
     return None if row is None else _referral(tx, row)
 
 
@@ -127,8 +124,7 @@ def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
 
 def number_of_case(tx: Transaction, number: int) -> int | None:
     """Return the number of the case of a referral, None for an unknown one, whatever can be read of either."""
-    found: int | None = _CASE.once(tx.connection, {"number": number}).scalar()
-    return found
+    return cast("int | None", _CASE.once(tx.connection, {"number": number}).scalar())
 
 
 def case_of(tx: Transaction, number: int) -> cases.Case:
@@ -256,8 +252,7 @@ def same_content(tx: Transaction, row_id: int, block: RoutingBlock, payload: byt
 def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | None:
     """Return the row of an event by its ids; works for erased cases too."""
     wanted = _event_hash(tx, sender, event_id)
-    found: int | None = _EVENT_ROW.once(tx.connection, {"wanted": wanted}).scalar()
-    return found
+    return cast("int | None", _EVENT_ROW.once(tx.connection, {"wanted": wanted}).scalar())
 
 
 def newest_event(tx: Transaction) -> int:
