@@ -1,8 +1,8 @@
-"""`python -m tools.suite`: every test, in two parts that run at once; both always run, one exit status.
+"""`python -m tools.suite`: every test, in three parts that run at once; all always run, one exit status.
 
-The first part goes to a process for each core, a file at a time. The second shares real brokers and browsers, one test
-after the other, and waits for them more than it works, so it runs beside the first. Its output is kept in
-var/tests/services.log and shown when the first part has ended, and from then on as it comes.
+The first part goes to a process for each core, a file at a time. The others share a real broker, and a browser at real
+services, one test after the other, and wait for them more than they work, so they run beside the first. Their output is
+kept in var/tests and shown when the first part has ended, and from then on as it comes, one part after the other.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
-LOG = ROOT / "var" / "tests" / "services.log"
+LOGS = ROOT / "var" / "tests"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROOM_BYTES = 4 << 30
 """What must be free in memory for the files of the first part to be there."""
 SERVICES = ("tests/broker", "tests/browser")
+"""Folders whose tests run one after the other, beside all others."""
 PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", *(f"--ignore={each}" for each in SERVICES))
 _ENVIRONMENT = {
     "CI": "true",  # no test is left out for want of a broker
@@ -36,28 +37,22 @@ _LOOK_S = 0.5
 def main() -> int:
     """Run every test; returns the exit status."""
     with files() as folder:
-        return together(
-            (*_PYTEST, *PARALLEL, "--basetemp", str(folder)), (*_PYTEST, "-p", "no:cacheprovider", *SERVICES), LOG
-        )
+        first = (*_PYTEST, *PARALLEL, "--basetemp", str(folder))
+        return together(first, {Path(each).name: (*_PYTEST, "-p", "no:cacheprovider", each) for each in SERVICES}, LOGS)
 
 
-def together(first: Sequence[str], second: Sequence[str], log: Path) -> int:
-    """Run both commands at once, the output of the second kept in `log` and shown last; 0 when both ended with 0."""
+def together(first: Sequence[str], beside: Mapping[str, Sequence[str]], logs: Path) -> int:
+    """Run all commands at once, the output of those `beside` kept in `logs` and shown last; 0 when all ended with 0."""
     environment = os.environ | _ENVIRONMENT
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as kept, log.open("rb") as shown:
-        beside = subprocess.Popen(second, cwd=ROOT, env=environment, stdout=kept, stderr=subprocess.STDOUT)
-        try:
-            status = subprocess.run(first, cwd=ROOT, env=environment, check=False).returncode
+    logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        others = [_begin(stack, command, logs / f"{name}.log", environment) for name, command in beside.items()]
+        status = subprocess.run(first, cwd=ROOT, env=environment, check=False).returncode
+        for process, log in others:
             print(f"\nsuite: what ran beside it ({log}):", flush=True)
-            while beside.poll() is None:
-                _show(shown)
-                time.sleep(_LOOK_S)
-            _show(shown)
-        finally:
-            beside.terminate()
-            beside.wait()
-    return status or beside.returncode
+            _show_until_ended(process, log)
+            status = status or process.returncode
+    return status
 
 
 @contextmanager
@@ -69,6 +64,24 @@ def files() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _begin(
+    stack: ExitStack, command: Sequence[str], log: Path, environment: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], Path]:
+    kept = stack.enter_context(log.open("wb"))
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=kept, stderr=subprocess.STDOUT)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)  # one that has ended is left alone
+    return process, log
+
+
+def _show_until_ended(process: subprocess.Popen[bytes], log: Path) -> None:
+    with log.open("rb") as shown:
+        while process.poll() is None:
+            _show(shown)
+            time.sleep(_LOOK_S)
+        _show(shown)
 
 
 def _show(log: IO[bytes]) -> None:

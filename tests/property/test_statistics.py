@@ -96,16 +96,17 @@ def test_two_who_try_every_world_find_nothing_below_the_threshold(
     compared: that is all that can be worked out.
     """
     sets = [frozenset(some) for size in range(1, len(cells) + 1) for some in combinations(cells, size)]
-    for pair in map(frozenset, combinations(ORGS[:orgs], 2)):
-        alike: defaultdict[object, set[tuple[int, ...]]] = defaultdict(set)
-        for world in worlds(orgs, cells, most):
+    pairs = [frozenset(pair) for pair in combinations(ORGS[:orgs], 2)]
+    alike: defaultdict[object, set[tuple[int, ...]]] = defaultdict(set)
+    for world in worlds(orgs, cells, most):
+        seen = shown(publish(REFERRAL, UZ, world, partitions, k))
+        for pair in pairs:
             unknown = Counter((each.outcome, each.age) for each in world if not each.known_to & pair)
             numbers = tuple(sum(unknown[cell] for cell in some) for some in sets)
-            alike[seen_by(world, pair), shown(publish(REFERRAL, UZ, world, partitions, k))].add(numbers)
-        for found in alike.values():
-            for place in range(len(sets)):
-                possible = {numbers[place] for numbers in found}
-                assert min(possible) >= k or possible >= set(range(k))
+            alike[pair, seen_by(world, pair), seen].add(numbers)
+    for found in alike.values():
+        for possible in map(set, zip(*found, strict=True)):
+            assert min(possible) >= k or possible >= set(range(k))
 
 
 def test_the_attacker_of_these_tests_finds_what_the_old_rule_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations, product
 from itertools import combinations_with_replacement as _some
 from typing import Final
@@ -59,12 +60,15 @@ def worlds(places: tuple[Place, ...], orgs: int, most: int) -> Iterator[tuple[Co
         yield tuple(each for part in parts for each in part)
 
 
+@cache  # one place's courses meet all that another's may be
+def told_of(place: Place, courses: tuple[Counted, ...]) -> Table:
+    """Return what the host publishes of the courses at a place."""
+    return publish(REFERRAL, place[1], courses, (BY_OUTCOME, TOTAL), K)
+
+
 def published(world: tuple[Course, ...], places: tuple[Place, ...]) -> object:
     """Return all that is published of a world: what each host tells of each home and half, and the homes' sums."""
-    told: dict[Place, Table] = {
-        place: publish(REFERRAL, place[1], [each for at, each in world if at == place], (BY_OUTCOME, TOTAL), K)
-        for place in places
-    }
+    told = {place: told_of(place, tuple(each for at, each in world if at == place)) for place in places}
     sums = [
         at_home({host: [table] for (host, _, of), table in told.items() if of == half}, home)
         for home, half in sorted({(home, half) for _, home, half in places})

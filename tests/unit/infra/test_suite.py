@@ -1,4 +1,4 @@
-"""`make test` runs its two parts at once, shows them apart and forgets the failure of neither."""
+"""`make test` runs its parts at once, shows them apart and forgets the failure of none."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ def says(words: str, status: int, *, needs: Path | None = None, leaves: Path | N
     return sys.executable, "-c", "\n".join([*steps, f"print({words!r})", f"sys.exit({status})"])
 
 
-@pytest.mark.parametrize(("first", "second", "status"), [(0, 0, 0), (1, 0, 1), (0, 2, 2), (1, 2, 1)])
-def test_both_parts_run_and_a_failure_of_either_counts(
-    first: int, second: int, status: int, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+@pytest.mark.parametrize("statuses", [(0, 0, 0), (1, 0, 0), (0, 2, 0), (0, 0, 3), (1, 2, 3), (0, 2, 3)])
+def test_all_parts_run_and_a_failure_of_any_counts(
+    statuses: tuple[int, int, int], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    """Each waits here until the other has begun; what the second said comes last, and is kept."""
-    one, other, log = tmp_path / "one", tmp_path / "other", tmp_path / "kept" / "services.log"
-    found = together(
-        says("of the first", first, needs=other, leaves=one),
-        says("of the second", second, needs=one, leaves=other),
-        log,
+    """Each waits here until the one before it has begun, the first for the last; what ran beside comes last, kept."""
+    here, logs = [tmp_path / each for each in "abc"], tmp_path / "kept"
+    first, second, third = (
+        says(f"of part {n}", status, needs=here[n - 1], leaves=here[n]) for n, status in enumerate(statuses)
     )
-    assert found == status
+    found = together(first, {"second": second, "third": third}, logs)
+    assert found == next(filter(None, statuses), 0)
     out = capfdbinary.readouterr().out
-    assert out.index(b"of the first") < out.index(b"of the second")
-    assert log.read_text(encoding="utf-8") == "of the second\n"
+    assert out.index(b"of part 0") < out.index(b"of part 1") < out.index(b"of part 2")
+    assert (logs / "third.log").read_text(encoding="utf-8") == "of part 2\n"
 
 
 def test_files_of_tests_go_when_the_tests_have_ended() -> None:
