@@ -76,8 +76,14 @@ class Stretch:
     @lru_cache(maxsize=4_096)  # noqa: B019 - a few bytes each, and kept for the session on purpose
     def derive(self, words: bytes) -> bytes:
         """Return the key of a passphrase."""
-        costs = {"iterations": self.iterations, "lanes": self.lanes, "memory_cost": self.memory_cost}
-        return Argon2id(salt=self.salt, length=self.length, **costs).derive(words)
+        stretch = Argon2id(
+            salt=self.salt,
+            length=self.length,
+            iterations=self.iterations,
+            lanes=self.lanes,
+            memory_cost=self.memory_cost,
+        )
+        return stretch.derive(words)
 
 
 @contextmanager
