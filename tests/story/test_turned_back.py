@@ -6,13 +6,15 @@ import pytest
 
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
+from refbus.wire.payload import identity_of
 from refbus.wire.transport import StoppedRecord
 from refbus_gate.decide import quotas
 from refbus_gateway.actions import links
 from refbus_gateway.consent import withdrawals
+from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, referrals
-from refbus_gateway.store.referrals import EventStatus
+from refbus_gateway.store.referrals import Event, EventStatus
 from support.desks import desk_of
 from support.gateways import case_file, consent_file, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT
@@ -23,18 +25,25 @@ BABY = {"prs_FirstName": "Тўқима бола", "prs_Birthdate": "2026-05-01",
 GUARDIAN = {name: value for name, value in CHILD_CONSENT.items() if name != "majority_on"} | {"assent": "NOT_REQUIRED"}
 
 
-def family(own: Road) -> tuple[int, int, int]:
+def family(own: Road, person: dict[str, object] = BABY, *, sync: bool = True) -> tuple[int, int, int]:
     """Refer a mother with her baby to the shelter; return both cases and the referral, sent to the own gate."""
     mother = new_case(own.kz, case_file(about="Fictional: mother"))
-    baby = new_case(own.kz, case_file(about="Fictional: baby", person=BABY))
+    baby = new_case(own.kz, case_file(about="Fictional: baby", person=person))
     links.link(*desk_of(own, own.kz), mother, [baby], "CHILD")
     take_consent(own.kz, mother, consent_file())
     take_consent(own.kz, baby, consent_file(**GUARDIAN))
     own.settle()
     own.clock.move(hours=1)
     number = refer(own.kz, mother)
-    own.sync(own.kz)
+    if sync:
+        own.sync(own.kz)
     return mother, baby, number
+
+
+def begun(gateway: Gateway, number: int) -> Event:
+    """Return the request of a referral as it is kept."""
+    with gateway.store.read() as tx:
+        return referrals.events_of(tx, referrals.get(tx, number))[0]
 
 
 def say_no(own: Road, case: int) -> None:
@@ -73,6 +82,23 @@ def arrived(own: Road) -> list[tuple[EventType, int]]:
 
 
 BOTH = [(EventType.REFERRAL_REQUESTED, 1), (EventType.COMPANIONS_CHANGED, 0)]
+
+
+def test_what_is_left_of_a_request_names_the_schema_that_it_is_written_in(own: Road) -> None:
+    """The baby's stated age needs a newer one than the mother alone, whom the request tells of after its no."""
+    baby = {"prs_FirstName": "Тўқима бола", "stated_age": 0, "stated_age_on": "2026-09-01", "is_minor": True}
+    _, case, number = family(own, baby, sync=False)
+    before = begun(own.kz, number).block.payload_fingerprint
+    say_no(own, case)
+    event = begun(own.kz, number)
+    assert (event.block.event_type, *identity_of(event.payload)[1:]) == (
+        EventType.REFERRAL_REQUESTED,
+        event.block.payload_fingerprint,
+        event.block.payload_schema_sha256,
+    )
+    assert event.block.payload_fingerprint != before
+    own.settle()
+    assert arrived(own) == [(EventType.REFERRAL_REQUESTED, 0)]
 
 
 @pytest.mark.parametrize("replayed", [False, True])

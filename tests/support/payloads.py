@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from refbus.core.vocabulary import EventType
+from refbus.resources import data_dir
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind
 from refbus.wire.payload import coded, payload_fields
+from refbus.wire.schema import load_codec
 
 EVENT_ID, REFERRAL_ID = bytes.fromhex("e1" * 16), bytes.fromhex("2f" * 16)
 SOME_MS = 1_800_000_000_000
@@ -39,6 +41,11 @@ def full(event_type: EventType, **changes: Any) -> dict[str, Any]:
 def least(event_type: EventType, **changes: Any) -> dict[str, Any]:
     """Return a payload of an event with only the compulsory fields; the rest are null or empty."""
     return {**_record(payload_fields(event_type), everything=False), **_ids(), **changes}
+
+
+def newest_fingerprint(event_type: EventType) -> bytes:
+    """Return the fingerprint of the newest schema of an event, 8 bytes."""
+    return load_codec(data_dir("schemas") / "events" / f"{event_type.value}.avsc").fingerprint
 
 
 def case_document(**changes: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from refbus.crypto.kem import KemPrivate, kid_of_kem
 from refbus.crypto.signing import LABEL_CONSENT, SigningPair
 from refbus.envelope.sealing import Readers, seal
 from refbus.wire.consent import encode_record, encode_signed
-from refbus.wire.payload import encode_payload, payload_identity
+from refbus.wire.payload import Written, write_payload
 
 DAY_MS = 24 * HOUR_MS
 
@@ -72,7 +72,7 @@ class HostileMember:
         recipient_key = known.current_kem_key(now_ms) if known else None
         public = recipient_key.public if recipient_key else KemPrivate.generate().public
         kid = recipient_key.kid if recipient_key else kid_of_kem(public)
-        fingerprint, schema_sha256 = payload_identity(plot.event_type)
+        payload = fictional_payload(plot)
         block = RoutingBlock(
             sender=self.org,
             sender_kid=self._pair.kid,
@@ -91,14 +91,14 @@ class HostileMember:
             consent_record=plot.consent,
             legal_basis_record=None,
             occurred_at_ms=now_ms,
-            payload_fingerprint=fingerprint,
-            payload_schema_sha256=schema_sha256,
+            payload_fingerprint=payload.fingerprint,
+            payload_schema_sha256=payload.schema_sha256,
         )
         origin = self._gate_key(self.org, now_ms)
         destination = self._gate_key(plot.recipient if known else self.org, now_ms)
         return seal(
             block,
-            fictional_payload(plot, block),
+            payload.data,
             expires_at_hour=now_ms // HOUR_MS + plot.expires_in_hours,
             directory_version=self._directory.version,
             signer=self._pair,
@@ -120,14 +120,14 @@ class HostileMember:
         return key
 
 
-def fictional_payload(plot: Plot, block: RoutingBlock) -> bytes:
+def fictional_payload(plot: Plot) -> Written:
     """Return the payload of a plot, by default the smallest case that carries no person's data."""
     if plot.fields is not None:
-        ids = {"event_id": block.event_id, "referral_id": block.referral_id}
-        return encode_payload(plot.event_type, {**plot.fields, **ids})
+        ids = {"event_id": plot.event_id, "referral_id": plot.referral_id}
+        return write_payload(plot.event_type, {**plot.fields, **ids})
     if plot.event_type is not EventType.REFERRAL_REQUESTED:
         raise LookupError(f"no fictional payload for {plot.event_type}")
-    return encode_payload(plot.event_type, smallest_case(block.event_id, block.referral_id))
+    return write_payload(plot.event_type, smallest_case(plot.event_id, plot.referral_id))
 
 
 def _record(

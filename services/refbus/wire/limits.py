@@ -5,7 +5,6 @@ Both follow from the schema document: `integers` is asked once for each schema, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,28 +42,36 @@ class Integer:
                 self.bound.check(number, f"{record}.{'.'.join(self.path)}")
 
 
+_Place = tuple[Any, tuple[str, ...], tuple[str, dict[str, Any]] | None]
+"""A type, the names that lead to it, and the field that holds it with the name of its record."""
+
+
 def integers(document: dict[str, Any]) -> tuple[Integer, ...]:
     """Return every integer field of a record schema. Raises SetupError FILE_UNREADABLE for one without a bound."""
-    return tuple(_integers(document, {}, ()))
-
-
-def _integers(kind: Any, named: dict[str, Any], path: tuple[str, ...], bound: Bound | None = None) -> Iterator[Integer]:
-    """Yield the integers in a value of type `kind`; `bound` is that of the field which holds it."""
-    if isinstance(kind, list):
-        for each in kind:
-            yield from _integers(each, named, path, bound)
-    elif isinstance(kind, str):
-        if kind in _INTEGERS and bound is not None:
-            yield Integer(path, bound)
+    found, named = list[Integer](), dict[str, Any]()
+    pending: list[_Place] = [(document, (), None)]
+    while pending:  # in the order of the document: a type is defined before it is named again
+        kind, path, holder = pending.pop()
+        if not isinstance(kind, str):
+            pending += _inside(kind, path, holder, named)
+        elif kind in _INTEGERS and holder is not None:
+            found.append(Integer(path, bound_of(*holder)))
         elif kind in named:
-            yield from _integers(named[kind], named, path)
-    elif kind["type"] == "record":
-        named[kind["name"]] = kind
-        for item in [each for each in kind["fields"] if each["type"] not in _PLAIN]:
-            inner = bound_of(kind["name"], item) if holds_integer(item["type"]) else None
-            yield from _integers(item["type"], named, (*path, item["name"]), inner)
-    else:
-        yield from _integers(kind.get("items", kind["type"]), named, path, bound)
+            pending.append((named[kind], path, None))
+    return tuple(found)
+
+
+def _inside(
+    kind: Any, path: tuple[str, ...], holder: tuple[str, dict[str, Any]] | None, named: dict[str, Any]
+) -> list[_Place]:
+    """Return what a union, a list or a record holds, the last first, and note a record by its name."""
+    if isinstance(kind, list):
+        return [(each, path, holder) for each in reversed(kind)]
+    if kind["type"] != "record":
+        return [(kind.get("items", kind["type"]), path, holder)]
+    named[kind["name"]] = kind
+    fields = [item for item in reversed(kind["fields"]) if item["type"] not in _PLAIN]
+    return [(item["type"], (*path, item["name"]), (kind["name"], item)) for item in fields]
 
 
 def holds_integer(kind: Any) -> bool:

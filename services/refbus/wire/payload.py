@@ -1,15 +1,16 @@
 """Payloads: what an event says, in Avro single-object encoding (`C3 01`, fingerprint, record).
 
 The schema is named by its fingerprint, so a payload says itself which version it was written with. A payload of an
-older version, kept under `schemas/history`, is read as the current one; a fingerprint that is not known here is
-UNKNOWN_SCHEMA, which a newer installation may be able to read.
+older version, kept under `schemas/history`, is read as the current one, and written wherever it can say all. A
+fingerprint that is not known here is UNKNOWN_SCHEMA, which a newer installation may be able to read.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from refbus.wire.codelists import code_list
 from refbus.wire.fields import FieldSpec, Kind, read_fields, walk
 from refbus.wire.forms import check_forms
 from refbus.wire.schema import Codec, Document, load_codec, load_document
+from refbus.wire.versions import Versions, versions_of
 
 MARKER = b"\xc3\x01"
 """First two bytes of single-object encoding; the next eight are the CRC-64-AVRO fingerprint, little-endian."""
@@ -37,12 +39,35 @@ class UnknownCode:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A payload in single-object encoding, and the schema that it names: fingerprint (8 bytes) and SHA-256 (32)."""
+
+    data: bytes = field(repr=False)
+    fingerprint: bytes
+    schema_sha256: bytes
+
+
 def encode_payload(event_type: EventType, payload: Mapping[str, Any]) -> bytes:
-    """Return the payload in single-object encoding; optional fields may be left out. Raises MalformedError."""
-    codec = _codec(event_type)
-    codec.validate(payload)
+    """Return the payload in single-object encoding, as `write_payload` does. Raises MalformedError."""
+    return write_payload(event_type, payload).data
+
+
+def write_payload(event_type: EventType, payload: Mapping[str, Any]) -> Written:
+    """Return the payload in the oldest version of its schema that can say it; optional fields may be left out.
+
+    So a reader that was not updated reads whatever it could. Raises MalformedError.
+    """
+    newest = _codec(event_type)
+    newest.validate(payload)
     check_forms(payload_fields(event_type), payload)
-    return MARKER + codec.fingerprint + codec.encode(payload)
+    codec, body = newest, newest.encode(payload)
+    for number in _versions(event_type).able(payload):
+        with suppress(MalformedError):  # longer than that version allows
+            older = _kept_codec(event_type, number)
+            codec, body = older, older.encode_checked(payload)
+            break
+    return Written(MARKER + codec.fingerprint + body, codec.fingerprint, codec.sha256)
 
 
 def decode_payload(data: bytes) -> tuple[EventType, Document]:
@@ -65,12 +90,6 @@ def as_decoded(event_type: EventType, fields: Mapping[str, Any]) -> Document:
     """
     no_ids = {"event_id": bytes(16), "referral_id": bytes(16)}
     return decode_payload(encode_payload(event_type, {**fields, **no_ids}))[1]
-
-
-def payload_identity(event_type: EventType) -> tuple[bytes, bytes]:
-    """Return the fingerprint (8 bytes) and the SHA-256 of the Parsing Canonical Form (32) that new payloads have."""
-    codec = _codec(event_type)
-    return codec.fingerprint, codec.sha256
 
 
 def identity_of(data: bytes) -> tuple[EventType, bytes, bytes]:
@@ -118,6 +137,18 @@ def _codec(event_type: EventType) -> Codec:
 
 
 _older = cache(load_codec)
+
+
+@cache
+def _versions(event_type: EventType) -> Versions:
+    """Return the older versions of the payload of an event."""
+    kept = (data_dir("schemas") / "history" / "events").glob(f"{event_type.value}.*.avsc")
+    return versions_of(_codec(event_type).document, [load_document(path) for path in sorted(kept)])
+
+
+@cache
+def _kept_codec(event_type: EventType, number: int) -> Codec:
+    return Codec(_versions(event_type).older[number])
 
 
 def _path(event_type: EventType) -> Path:

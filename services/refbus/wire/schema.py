@@ -55,6 +55,13 @@ class Codec:
         self._within_bounds(value)
         return self._within_limit(data)
 
+    def encode_checked(self, value: Mapping[str, Any]) -> bytes:
+        """Return the bytes of a value that a newer version of this schema has encoded: what this one lacks is left out.
+
+        Raises MalformedError TOO_LARGE.
+        """
+        return self._within_limit(self._write(value))
+
     def validate(self, value: Mapping[str, Any]) -> None:
         """Refuse a value of another type, before Avro makes the best of it. Raises MalformedError."""
         try:
@@ -140,7 +147,7 @@ def _older(name: str) -> tuple[tuple[Codec, frozenset[str], dict[str, Any]], ...
     made = []
     for form in older:
         known = frozenset([field["name"] for field in form.document["fields"]])
-        made.append((form, known, {each["name"]: _default(each) for each in fields if each["name"] not in known}))
+        made.append((form, known, {each["name"]: default_of(each) for each in fields if each["name"] not in known}))
     return tuple(made)
 
 
@@ -169,7 +176,7 @@ def decode(name: str, data: bytes) -> Document:
     return value
 
 
-def _default(field: Mapping[str, Any]) -> Any:
+def default_of(field: Mapping[str, Any]) -> Any:
     """Return the default of a field as a decoded record has it: JSON writes bytes as text (Avro 1.12, "Records")."""
     default = field["default"]
     return default.encode("latin-1") if field["type"] == "bytes" else default

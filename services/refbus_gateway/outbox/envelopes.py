@@ -36,7 +36,7 @@ from refbus.each import alone
 from refbus.envelope.sealing import Readers, seal
 from refbus.errors import Code, RefbusError, RuleError, UncheckableError
 from refbus.said import Said, said
-from refbus.wire.payload import categories_of, encode_payload, payload_identity
+from refbus.wire.payload import categories_of, write_payload
 from refbus_gateway.audit import entries
 from refbus_gateway.audit.entries import Decided
 from refbus_gateway.home import confirmation
@@ -123,8 +123,7 @@ def _drafted(
     course_state.require_allowed(view, referral, draft.event_type, has_reason=bool(draft.fields.get("reason")))
     event_id = EventId(secrets.token_bytes(16))
     payload = {**draft.fields, "event_id": event_id, "referral_id": referral.referral_id}
-    encoded = encode_payload(draft.event_type, payload)
-    fingerprint, schema_sha256 = payload_identity(draft.event_type)
+    written = write_payload(draft.event_type, payload)
     party = _party(tx, referral)
     block = RoutingBlock(
         sender=gateway.me,
@@ -144,13 +143,13 @@ def _drafted(
         consent_record=draft.consent_record,
         legal_basis_record=draft.legal_basis,
         occurred_at_ms=now_ms,
-        payload_fingerprint=fingerprint,
-        payload_schema_sha256=schema_sha256,
+        payload_fingerprint=written.fingerprint,
+        payload_schema_sha256=written.schema_sha256,
         travel_document=papers.declared(draft.event_type, payload),
     )
     if expects_too_late(block.event_type, block.occurred_at_ms, block.respond_by_ms):
         raise RuleError(Code.EXPECTED_TIME_INVALID)
-    return block, encoded
+    return block, written.data
 
 
 def answer(
@@ -161,8 +160,7 @@ def answer(
     Raises UncheckableError (directory, keys), MalformedError.
     """
     event_id = EventId(secrets.token_bytes(16))
-    encoded = encode_payload(event_type, {**fields, "event_id": event_id, "referral_id": asked.referral_id})
-    fingerprint, schema_sha256 = payload_identity(event_type)
+    written = write_payload(event_type, {**fields, "event_id": event_id, "referral_id": asked.referral_id})
     now_ms = gateway.now_ms()
     view = _view(gateway, event_type)
     signer = gateway.keys.signer(view, gateway.me, now_ms)
@@ -181,11 +179,11 @@ def answer(
         consent_record=None,
         legal_basis_record=None,
         occurred_at_ms=now_ms,
-        payload_fingerprint=fingerprint,
-        payload_schema_sha256=schema_sha256,
+        payload_fingerprint=written.fingerprint,
+        payload_schema_sha256=written.schema_sha256,
         travel_document=None,
     )
-    _queue(gateway, tx, block, encoded, None, now_ms=now_ms)
+    _queue(gateway, tx, block, written.data, None, now_ms=now_ms)
 
 
 def renew(gateway: Gateway, tx: Transaction, event: Event) -> None:
@@ -205,8 +203,14 @@ def revise(gateway: Gateway, tx: Transaction, event: Event, fields: Mapping[str,
         raise RuleError(Code.STATE_NOT_ALLOWED, event.block.event_type)
     payload = {**fields, "event_id": event.block.event_id, "referral_id": event.block.referral_id}
     categories = tuple(sorted(categories_of(event.block.event_type, payload)))
-    block = dataclasses.replace(event.block, data_categories=categories)
-    fresh = _seal_again(gateway, tx, event, block, encode_payload(block.event_type, payload))
+    written = write_payload(event.block.event_type, payload)
+    block = dataclasses.replace(
+        event.block,
+        data_categories=categories,
+        payload_fingerprint=written.fingerprint,
+        payload_schema_sha256=written.schema_sha256,
+    )
+    fresh = _seal_again(gateway, tx, event, block, written.data)
     disclosures.correct(tx, fresh)
 
 

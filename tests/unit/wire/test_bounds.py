@@ -20,10 +20,10 @@ from refbus.resources import data_dir
 from refbus.wire import logs, transport
 from refbus.wire.compat import sample
 from refbus.wire.limits import integers
-from refbus.wire.payload import MARKER, decode_payload, payload_identity
+from refbus.wire.payload import MARKER, decode_payload
 from refbus.wire.schema import Codec, load_codec
 from support.extremes import NUMBERS, as_written, changed, places
-from support.payloads import full
+from support.payloads import full, newest_fingerprint
 
 FILES = sorted(data_dir("schemas").rglob("*.avsc"))
 BOUNDS = {name: value for name, value in vars(bounds).items() if isinstance(value, bounds.Bound)}
@@ -111,7 +111,7 @@ def test_a_flood_of_tiny_list_elements_is_refused_before_it_is_in_memory() -> No
     payload = full(event)
     payload["services_requested"] = [{"code": "", "code_list": "", "code_list_version": ""}] * 285_000
     codec = load_codec(data_dir("schemas") / "events" / f"{event.value}.avsc")
-    data = MARKER + payload_identity(event)[0] + as_written(codec, payload)
+    data = MARKER + newest_fingerprint(event) + as_written(codec, payload)
     del payload
     tracemalloc.start()
     try:

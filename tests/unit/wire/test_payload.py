@@ -25,11 +25,11 @@ from refbus.wire.payload import (
     encode_payload,
     identity_of,
     payload_fields,
-    payload_identity,
     unknown_codes,
+    write_payload,
 )
 from refbus.wire.schema import Codec
-from support.payloads import FILE, full, least
+from support.payloads import FILE, full, least, newest_fingerprint
 from tools.schemas import keep
 
 REQUESTED = EventType.REFERRAL_REQUESTED
@@ -57,12 +57,13 @@ def _refused(event_type: EventType, payload: dict[str, Any]) -> Code:
 
 @pytest.mark.parametrize("event_type", EVENTS)
 def test_every_event_comes_back(event_type: EventType) -> None:
-    """Filled and minimal payloads of every event come back equal, and name their schema."""
+    """Filled and minimal payloads of every event come back equal, and name their schema: of the filled, today's."""
     for payload in (full(event_type), least(event_type)):
-        data = encode_payload(event_type, payload)
-        assert decode_payload(data) == (event_type, payload)
-        assert identity_of(data) == (event_type, *payload_identity(event_type))
-        assert data[2:10] == payload_identity(event_type)[0]
+        written = write_payload(event_type, payload)
+        assert decode_payload(written.data) == (event_type, payload)
+        assert identity_of(written.data) == (event_type, written.fingerprint, written.schema_sha256)
+        assert written.data[2:10] == written.fingerprint
+    assert write_payload(event_type, full(event_type)).fingerprint == newest_fingerprint(event_type)
 
 
 @pytest.mark.parametrize("event_type", EVENTS)
@@ -160,7 +161,7 @@ def test_history_is_read_from_its_folder(tmp_path: Path, monkeypatch: pytest.Mon
     known = module._known_schemas.__wrapped__()
     kept = {Codec(json.loads(each.read_text())).fingerprint for each in (folder / "history" / "events").glob("*.avsc")}
     assert Codec(document).fingerprint in kept
-    assert set(known) == {current.fingerprint} | {payload_identity(event)[0] for event in EventType} | kept
+    assert set(known) == {current.fingerprint} | {newest_fingerprint(event) for event in EventType} | kept
     assert known[Codec(document).fingerprint][0] is EventType.REFERRAL_RESUMED
 
 
