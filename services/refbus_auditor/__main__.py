@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from refbus.audit.sources import source_of
@@ -38,7 +39,7 @@ from refbus_auditor.export import day_ms, export
 from refbus_auditor.gaps import accept_gap
 from refbus_auditor.home import SERVICE, AuditorHome
 from refbus_auditor.putback import restore
-from refbus_auditor.rebuild import Request, proofs_on, rebuild
+from refbus_auditor.rebuild import Request, newest_directory, proofs_on, rebuild
 from refbus_auditor.rooms import lines
 
 _ALWAYS = ("1970-01-01", "9999-12-31")
@@ -94,19 +95,17 @@ def _restore(settings: AuditorSettings, copy: Path, *, older: bool) -> None:
 def _rebuild(settings: AuditorSettings, places: list[str], *, end: bool) -> list[str]:
     home, clock = Home(settings.home), Clock(sources_from(settings.clock_file), settings.home, tell)
     secret = home.log_secret(read_secret_file(settings.passphrase_file).decode())
-    history = home.trust_store().load(clock.now_ms())
-    if history is None:
+    trust, country = home.trust_store(), settings.country
+    if trust.load(clock.now_ms()) is None:
         raise SetupError(Code.HOME_NOT_FOUND, "this home has no directory yet: restore it from a backup of the home")
-    reader = clusters(addresses(settings, settings.country, settings.home))[settings.country].reader(
-        f"{settings.country}.proofs"
-    )
-    try:
+    cluster = clusters(addresses(settings, country, settings.home))[country]
+    with closing(cluster.reader(f"{country}.directory")) as reader:
+        directory = newest_directory(trust, reader, clock.now_ms)
+    with closing(cluster.reader(f"{country}.proofs")) as reader:
         sources = [source_of(each) for each in places]
-        request = Request(settings.country, secret, history.latest, sources, proofs_on(reader), clock.now_ms(), end=end)
+        request = Request(country, secret, directory, sources, proofs_on(reader), clock.now_ms(), end=end)
         with leading(settings, SERVICE, die) as lead:
             return rebuild(settings.home, request, lead)
-    finally:
-        reader.close()
 
 
 def _accept_gap(settings: AuditorSettings) -> None:

@@ -237,18 +237,14 @@ class Cosigning:
         return checkpoint.size if whole else 0
 
     def _is_beginning(self, older: Checkpoint) -> bool:
-        """Whether a checkpoint that we signed at some time is a beginning of what is signed now, or of nothing to come.
-
-        Where nothing more is signed no second history is begun.
-        """
+        """Whether a checkpoint that we signed is a beginning, by the tiles: who asks often costs few reads."""
         with self.database.reading() as connection:
             logs = ledger.shards(connection)
-        if not ledger.may_be_signed(logs, older.origin):
-            return True
-        log = next((each for each in logs if each.origin == older.origin), None)
-        if log is None or older.size > log.signed.size:
-            return False
-        return tree_root(TileTrees(self.files.reader(older.origin), log.signed.size), older.size) == older.root
+
+        def root_of(log: Shard, size: int) -> bytes:
+            return tree_root(TileTrees(self.files.reader(log.origin), log.signed.size), size)
+
+        return ledger.begins_nothing_new(logs, older, root_of)
 
     def _signed_size(self, origin: str) -> int:
         """Return how much is signed of a log, -1 when there is none."""

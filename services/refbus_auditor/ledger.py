@@ -275,6 +275,18 @@ def may_be_signed(logs: Sequence[Shard], origin: str) -> bool:
     return known.standing is not Standing.ENDED
 
 
+def begins_nothing_new(logs: Sequence[Shard], older: Checkpoint, root_of: Callable[[Shard, int], bytes]) -> bool:
+    """Whether no second history begins beside a checkpoint that we signed at some time.
+
+    It is a beginning of what is signed now, or its log is one in which nothing more is signed. `root_of` gives the root
+    of the first entries of a log.
+    """
+    if not may_be_signed(logs, older.origin):
+        return True
+    log = next((each for each in logs if each.origin == older.origin), None)
+    return log is not None and older.size <= log.signed.size and root_of(log, older.size) == older.root
+
+
 def find(connection: Connection, origin: str) -> Shard | None:
     """Return the log with this origin."""
     row = _SHARD.once(connection, {"its_origin": origin}).one_or_none()

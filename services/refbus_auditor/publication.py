@@ -78,7 +78,7 @@ class Publisher:
             mended = self._mend_tiles(each)
             if mended:
                 _log.warning("%d files of %s were missing or damaged and are made anew", mended, each.origin)
-            self._sign(each.origin, each.signed)
+            self._sign(each, each.signed)
             self._say_end(each)
 
     def publish(self, log: Shard) -> Note | None:
@@ -93,7 +93,7 @@ class Publisher:
         if tree_root(TileTrees(self._files.reader(log.origin), log.head.size), log.head.size) != log.head.root:
             raise StoreError(Code.AUDIT_INVALID, "the tiles do not lead to the root")
         self._swap(log)
-        note = self._sign(log.origin, log.head)
+        note = self._sign(log, log.head)
         self._remove_partial(log)
         return note
 
@@ -130,16 +130,13 @@ class Publisher:
             except RefbusError as error:
                 _log.critical("a checkpoint in evidence/ does not count: %s", error.code)
                 continue
-            if ledger.may_be_signed(logs, older.origin) and not self._has_signed(logs, older):
+            if not ledger.begins_nothing_new(logs, older, self._root_of):
                 raise SetupError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
 
-    def _has_signed(self, logs: Sequence[Shard], older: Checkpoint) -> bool:
-        """Whether a checkpoint is a beginning of what the store has signed. Raises StoreError."""
-        signed = next((log.signed.size for log in logs if log.origin == older.origin), -1)
-        if older.size > signed:
-            return False
+    def _root_of(self, log: Shard, size: int) -> bytes:
+        """Return the root of the first entries of a log, by the store: tiles may be damaged. Raises StoreError."""
         with self._database.reading() as connection:
-            return ledger.head_of(connection, older.origin, older.size) == older.head
+            return ledger.head_of(connection, log.origin, size).root
 
     def _shown(self, origin: str) -> Note | None:
         """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""
@@ -220,13 +217,19 @@ class Publisher:
             if connection.execute(change).rowcount != 1:
                 raise StoreError(Code.POSITION_CONFLICT, "another process signed a checkpoint")
 
-    def _sign(self, origin: str, head: Head) -> Note:
-        """Sign and publish a state that is in the store. Repeating it changes nothing; cosignatures are kept."""
-        note = sign_checkpoint(Checkpoint(origin, head.size, head.root), self._key_of(origin))
-        path = self._files.path(origin, CHECKPOINT)
+    def _sign(self, log: Shard, head: Head) -> Note:
+        """Sign and publish a state that is in the store. Repeating it changes nothing; cosignatures are kept.
+
+        Whoever was frozen meanwhile leads no more, and puts nothing in the place of what was published since: of a log
+        that goes on the published size never falls. Raises StoreError STORE_TAKEN_OVER.
+        """
+        note = sign_checkpoint(Checkpoint(log.origin, head.size, head.root), self._key_of(log.origin))
+        path = self._files.path(log.origin, CHECKPOINT)
+        self._database.require_lead()
         with self._showing:
-            shown = self._shown(origin)
-            if shown is None or shown.text != note.text:
+            shown, published = self._shown(log.origin), self._published(log.origin)
+            later = published is not None and published.size > head.size and not _has_ended(log)
+            if not later and (shown is None or shown.text != note.text):
                 write_whole(path, note.encode())
         return note
 

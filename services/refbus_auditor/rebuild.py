@@ -14,7 +14,7 @@ signed comes back as it ended. ADR 82.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from refbus.audit.published_log import LogSource
 from refbus.audit.shapes import parse_directory_leaf
 from refbus.audit.sources import FolderSource
-from refbus.bus.port import Reader
+from refbus.bus.port import Reader, Record
 from refbus.core.directory import Directory
 from refbus.core.ids import CountryCode
 from refbus.crypto.framing import sha256
@@ -44,12 +44,14 @@ from refbus.errors import (
     UntrustedError,
 )
 from refbus.files import make_folder, store_errors
+from refbus.node.directory_follower import DirectoryFollower
 from refbus.node.store.node import get_setting, put_setting
 from refbus.tlog.custody import LogSecret
 from refbus.tlog.hashing import EMPTY_ROOT
 from refbus.tlog.policy import NONE
 from refbus.tlog.proofs import Head
 from refbus.tlog.shards import next_shard, origin_of, shard_at
+from refbus.trust.reader.loader import TrustStore
 from refbus.trust.reader.log_policy import audit_keys, log_policy
 from refbus.wire.logs import LogProofs
 from refbus_auditor import ledger
@@ -137,15 +139,32 @@ def proofs_on(reader: Reader) -> Iterator[LogProofs]:
 
     Raises TransportError, SetupError as the reader does.
     """
+    for record in _records_on(reader):
+        with suppress(MalformedError):
+            yield LogProofs.parse(record.content())
+
+
+def newest_directory(trust: TrustStore, reader: Reader, now_ms: Callable[[], int]) -> Directory:
+    """Take what the topic of the directory has into the home, and return the newest version.
+
+    An auditor that may not start learns of a new key of its log in no other way. Raises UncheckableError when the home
+    has no version at all; TransportError, SetupError as the reader does; StoreError.
+    """
+    follower = DirectoryFollower(trust, lambda: reader, now_ms)
+    for record in _records_on(reader):
+        follower.take(record.value)
+    return trust.history.latest
+
+
+def _records_on(reader: Reader) -> Iterator[Record]:
+    """Yield the records of a topic from its beginning to its present end."""
     end = reader.end_offset()
     reader.seek(reader.begin_offset())
     while reader.position() < end:
         records = reader.read(_AT_ONCE, _WAIT_S)
         if not records:
-            raise TransportError(Code.BROKER_UNREACHABLE, "the proofs cannot be read to their end")
-        for record in records:
-            with suppress(MalformedError):
-                yield LogProofs.parse(record.content())
+            raise TransportError(Code.BROKER_UNREACHABLE, "a topic cannot be read to its end")
+        yield from records
 
 
 def _take_over(target: Place, fresh: Path, name: str) -> list[str]:

@@ -62,6 +62,7 @@ ALLOWED = {
     "refbus_auditor/known.py:hear_proofs": "what cannot be read is passed over inside; two histories must end it",
     "refbus_auditor/known.py:kept_newer": _INSIDE,
     "refbus_auditor/publication.py:_require_shown": _INSIDE,
+    "refbus_auditor/rebuild.py:newest_directory": "a wrong file is passed over inside; a store that fails ends it",
     "refbus_auditor/rebuild.py:proofs_on": _INSIDE,
     "refbus_auditor/proofs.py:prove": "proofs of one log in their order; what is not published stays to be published",
     "refbus_auditor/proofs.py:prove_again": "proofs of one log in their order",

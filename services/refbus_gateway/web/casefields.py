@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from refbus.core.consent.age import Clash
 from refbus.core.plausibility import ASKED, RULES
 from refbus.errors import Code
-from refbus.said import placed
+from refbus.said import Said, placed
 from refbus.wire.codelists import code_list
 from refbus.wire.fields import Kind
 from refbus_gateway.forms.casefile import case_fields
@@ -184,13 +185,6 @@ ALL: Final = (
 )
 CONFIRMABLE: Final = tuple(f"{CONFIRMED}.{name}" for name in ASKED)
 """Fields of the reasons why facts are so that were asked about."""
-_CLASHING: Final[Mapping[str, str]] = {
-    "birth date": "person.prs_Birthdate",
-    "stated age": "person.stated_age",
-    "is_minor": "person.is_minor",
-    "adult_judgement": "adult_judgement.reason",
-}
-"""What a clash of ages names, and the question of it."""
 _LABELS: Final[Mapping[str, str]] = {
     "services_requested": mark("Which help is needed?"),
     "reason": mark("Why do you refer the person?"),
@@ -284,9 +278,9 @@ def plain(words: Catalogue, shown: Iterable[Shown], document: Mapping[str, Any],
 
 
 def clash(words: Catalogue, told: str) -> str:
-    """Say which questions about the age have answers that do not go together; `told` names their fields, in English."""
-    labels = {each.name: _short(each.label) for each in of(words, tuple(_CLASHING.values()))}
-    asked = [labels[path] for name, path in _CLASHING.items() if name in told]
+    """Say which questions about the age have answers that do not go together; `told` is a clash, or speaks of one."""
+    found = told.values.get("clash", told) if isinstance(told, Said) else told
+    asked = [_short(each.label) for each in of(words, found.fields)] if isinstance(found, Clash) else []
     text = words.text("The answers about the age do not go together. Find out which is true.")
     return f"{' / '.join(asked)}. {text}" if asked else text
 

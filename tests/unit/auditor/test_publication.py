@@ -248,6 +248,20 @@ def test_late_cosignatures_never_bring_an_older_checkpoint_back(
     assert Checkpoint.parse(node.note().text).size == 2
 
 
+def test_whoever_wakes_late_brings_no_older_checkpoint_back(world: Auditors) -> None:
+    """It was frozen between what it wrote down as signed and the file; another one has published since."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    frozen = node.core.shards()[-1]
+    world.log(1)
+    world.settle()
+    newer = node.note()
+    node.core.publisher._sign(frozen, frozen.signed)
+    assert node.note() == newer
+    assert Checkpoint.parse(newer.text).size == 2
+
+
 def test_a_damaged_cosigned_checkpoint_is_asked_for_again(world: Auditors) -> None:
     """It does not keep the log from going on: it can be had again from the witnesses."""
     kz = world.nodes["kz"]

@@ -21,7 +21,7 @@ from refbus.core.consent.rules import below_assent_age, minor_until
 from refbus.core.directory import CountryPolicy
 from refbus.core.times import day_ms, day_text, read_day
 from refbus.errors import Code
-from refbus.said import said
+from refbus.said import Said, said
 
 FIRST_YEAR: Final = 1900
 """Nobody who needs help was born earlier; an earlier year is a slip of the hand, or another calendar."""
@@ -78,6 +78,25 @@ class AgeFacts:
         return bool(self.birthdate or self.is_minor or self.judged_adult or self.stated)
 
 
+class Clash(Said):
+    """Facts that do not go together, in words; `fields` are where a case file has them."""
+
+    fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: Said, *fields: str) -> Clash:
+        """Return the clash that `told` says."""
+        made = cls(told.message, told.context, **told.values)
+        made.fields = fields
+        return made
+
+
+_BIRTH: Final = "person.prs_Birthdate"
+_STATED: Final = "person.stated_age"
+_MINOR: Final = "person.is_minor"
+_JUDGED: Final = "adult_judgement.reason"
+
+
 @dataclass(frozen=True, slots=True)
 class Age:
     """The derived fact at one moment. `contradictions` name the facts that do not go together, never their values.
@@ -89,7 +108,7 @@ class Age:
     """
 
     group: AgeGroup
-    contradictions: tuple[str, ...] = ()
+    contradictions: tuple[Clash, ...] = ()
     majority_from_ms: int | None = None
     majority_ms: int | None = None
     said_adult: bool = False
@@ -113,14 +132,14 @@ def age_of(facts: AgeFacts, rules: AgeRules, at_ms: int) -> Age:
         return _by_stated_age(facts, facts.stated, _majorities(stated, rules), at_ms)
     born = None if facts.birthdate is None else birth_span(facts.birthdate)
     if born is None:
-        wrong = () if facts.birthdate is None else (said("the birth date is none"),)
+        wrong = () if facts.birthdate is None else (Clash.of(said("the birth date is none"), _BIRTH),)
         group = _stated(facts)
         mere_word = facts.birthdate is None and group is AgeGroup.UNKNOWN and False in facts.is_minor
         return Age(group, (*wrong, *_clashes(None, facts)), said_adult=mere_word)
     age = _by_birth(facts, born, stated, rules, at_ms)
     if not impossible(facts.birthdate, rules, at_ms):
         return age
-    wrong = (said("the birth date is before 1900 or in the future"),)
+    wrong = (Clash.of(said("the birth date is before 1900 or in the future"), _BIRTH),)
     return dataclasses.replace(age, contradictions=(*wrong, *age.contradictions))
 
 
@@ -137,9 +156,9 @@ def _by_birth(
         return Age(by_birth or _stated(facts), tuple(_clashes(by_birth, facts)), *majorities)
     by_age = _group_at(*_majorities(stated, rules), at_ms)
     apart = stated[1] < born[0] or born[1] < stated[0]
-    wrong: tuple[str, ...] = ()
+    wrong: tuple[Clash, ...] = ()
     if apart and (facts.stated.firm or by_birth is not by_age):
-        wrong = (said("the birth date and the stated age do not go together"),)
+        wrong = (Clash.of(said("the birth date and the stated age do not go together"), _BIRTH, _STATED),)
     if by_birth is not None:
         return Age(by_birth, (*_clashes(by_birth, facts), *wrong), *majorities)
     clashes = (*_stated_clashes(by_age, facts, facts.stated), *wrong)
@@ -287,26 +306,26 @@ def _stated(facts: AgeFacts) -> AgeGroup:
     return AgeGroup.ADULT if facts.judged_adult else AgeGroup.UNKNOWN
 
 
-def _clashes(by_birth: AgeGroup | None, facts: AgeFacts) -> Iterator[str]:
+def _clashes(by_birth: AgeGroup | None, facts: AgeFacts) -> Iterator[Clash]:
     """Name the facts that contradict each other."""
     if by_birth is AgeGroup.CHILD and False in facts.is_minor:
-        yield said("the birth date is that of a child, is_minor says false")
+        yield Clash.of(said("the birth date is that of a child, is_minor says false"), _BIRTH, _MINOR)
     if by_birth is AgeGroup.ADULT and True in facts.is_minor:
-        yield said("the birth date is that of an adult, is_minor says true")
+        yield Clash.of(said("the birth date is that of an adult, is_minor says true"), _BIRTH, _MINOR)
     if {True, False} <= set(facts.is_minor):
-        yield said("is_minor says true in one place and false in another")
+        yield Clash.of(said("is_minor says true in one place and false in another"), _MINOR)
     if facts.judged_adult and by_birth is AgeGroup.CHILD:
-        yield said("the birth date is that of a child, adult_judgement says adult")
+        yield Clash.of(said("the birth date is that of a child, adult_judgement says adult"), _BIRTH, _JUDGED)
     if facts.judged_adult and True in facts.is_minor:
-        yield said("is_minor says true, adult_judgement says adult")
+        yield Clash.of(said("is_minor says true, adult_judgement says adult"), _MINOR, _JUDGED)
 
 
-def _stated_clashes(by_age: AgeGroup | None, facts: AgeFacts, stated: StatedAge) -> Iterator[str]:
+def _stated_clashes(by_age: AgeGroup | None, facts: AgeFacts, stated: StatedAge) -> Iterator[Clash]:
     """Name what contradicts a stated age. An estimate of an adult who is treated as a child contradicts nothing."""
     if by_age is AgeGroup.CHILD and False in facts.is_minor:
-        yield said("the stated age is that of a child, is_minor says false")
+        yield Clash.of(said("the stated age is that of a child, is_minor says false"), _STATED, _MINOR)
     if by_age is AgeGroup.ADULT and stated.firm and True in facts.is_minor:
-        yield said("the stated age is that of an adult, is_minor says true")
+        yield Clash.of(said("the stated age is that of an adult, is_minor says true"), _STATED, _MINOR)
     if by_age is AgeGroup.CHILD and facts.judged_adult:
-        yield said("the stated age is that of a child, adult_judgement says adult")
+        yield Clash.of(said("the stated age is that of a child, adult_judgement says adult"), _STATED, _JUDGED)
     yield from _clashes(None, facts)
