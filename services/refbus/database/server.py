@@ -200,13 +200,14 @@ class ServerDatabase(Database):
 def make_anew(schema: Schema, kind: StoreKind, source: Path, number: int) -> Schema:
     """Let a schema that cannot be opened, which the caller leads, be made anew with the rows of `source`.
 
-    The one before has another name then, NAME_before_1, and is returned. In one transaction. As `fill_from`; raises
-    StoreError.
+    The one before has another name then, NAME_before_1, and is returned. In one transaction, and behind every one that
+    writes there. As `fill_from`; raises StoreError.
     """
     if schema.lead is None:
         raise ValueError("a schema is written by whoever has the lead")
     with as_store_errors(), _one_transaction(schema, schema.lead.called) as connection:
         raw: Any = connection.connection.driver_connection
+        _end_writers(raw, schema)
         before = _unused(raw, schema)
         raw.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(*map(sql.Identifier, (schema.name, before.name))))
         _create(raw, schema.name, number or identity.new_number())
@@ -228,6 +229,17 @@ def _one_transaction(schema: Schema, called: str) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def _end_writers(raw: psycopg.Connection[Any], schema: Schema) -> None:
+    """Wait for whoever writes in a schema, and let nobody begin until this transaction ends.
+
+    A writer finds tables by the name of the schema. One that has found its epoch would go on in the new one, for a
+    renaming waits for no lock of a row. One that waits here finds the row of the new schema, with another epoch.
+    """
+    if raw.execute("SELECT to_regclass(%s)", [f'"{schema.name}".refbus_store']).fetchone() != (None,):
+        locked = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE")
+        raw.execute(locked.format(sql.Identifier(schema.name, "refbus_store")))
 
 
 def _unused(raw: psycopg.Connection[Any], schema: Schema) -> Schema:
