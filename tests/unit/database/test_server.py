@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +14,6 @@ from refbus.database import identity, lead
 from refbus.database.address import Schema
 from refbus.database.lead import Lead
 from refbus.database.opening import Place, look_at_database, open_database
-from refbus.database.port import OneWriter
 from refbus.database.putback import put_back_on_server
 from refbus.database.server import make_anew
 from refbus.errors import Code, SetupError, StoreError
@@ -28,14 +23,6 @@ from refbus.node.store.tables import outgoing
 
 KEY = StateKey(bytes(32))
 ROW = Outgoing("kg", "kg.border.kz", b"envelope", b"l" * 32)
-
-
-@pytest.fixture
-def database(postgres: PostgresServer, postgres_template: str) -> Iterator[str]:
-    """Return a database of this test alone."""
-    name = postgres.new_database(postgres_template)
-    yield name
-    postgres.drop_database(name)
 
 
 def taken(postgres: PostgresServer, database: str) -> Lead:
@@ -339,54 +326,6 @@ def test_a_schema_that_cannot_be_opened_is_replaced(
         postgres.order(CANNOT_BE_OPENED[words], database)
         assert put_back() == schema.beside("node_before_2")
     assert list(tmp_path.glob("node.db.before-*")) == []
-
-
-def test_a_late_writer_writes_nothing_into_a_schema_that_is_made_anew(
-    postgres: PostgresServer, database: str, tmp_path: Path
-) -> None:
-    """One that has begun ends first, in the schema of before; one that begins meanwhile is refused."""
-    leader = taken(postgres, database)
-    schema = leader.schema("node")
-    old = NodeStore.open(schema, KEY)
-    write(old, "copied")
-    old.database.copy_to(tmp_path / "copy.db")
-    beside = copy.copy(old.database)  # another process of the same epoch
-    beside._turns = OneWriter()  # type: ignore[attr-defined]
-
-    def write_beside() -> None:
-        with beside.writing() as connection:
-            put_setting(connection, "queued", b"x")
-
-    with ThreadPoolExecutor(2) as threads:
-        with old.database.writing() as connection:
-            put_setting(connection, "begun", b"x")
-            made = threads.submit(make_anew, schema, KIND, tmp_path / "copy.db", 0)
-            wait_for_locks(postgres, database, 1)
-            put_setting(connection, "late", b"x")
-            queued = threads.submit(write_beside)
-            wait_for_locks(postgres, database, 2)
-        before = made.result()
-        with pytest.raises(StoreError) as caught:
-            queued.result()
-    assert caught.value.code is Code.STORE_TAKEN_OVER
-    names = {}
-    with schema.server.connect(called="test") as raw:
-        for place in (schema.name, before.name):
-            names[place] = {name for (name,) in raw.execute(f'SELECT name FROM "{place}".setting').fetchall()}
-    assert {"begun", "late", "queued"} & names[schema.name] == set()
-    assert {"begun", "late", "queued"} & names[before.name] == {"begun", "late"}
-    for each in (old, leader):
-        each.close()
-
-
-def wait_for_locks(postgres: PostgresServer, database: str, count: int) -> None:
-    """Wait until so many sessions of the database wait for a lock."""
-    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    server = postgres.address(database)
-    with server.connect(called="looks") as raw:
-        while raw.execute(asked).fetchone() != (count,):
-            raw.rollback()
-            time.sleep(0.02)
 
 
 def test_nothing_has_changed_when_a_schema_cannot_be_made_anew(
