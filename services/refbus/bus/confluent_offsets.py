@@ -103,6 +103,7 @@ class TopicOffsets:
     """Asks about one topic."""
 
     def __init__(self, address: BrokerAddress, topic: str) -> None:
+        address.check()  # before any connection: the one client that asks ends is made later
         self._address = address
         self._topic = topic
         self._asker = asker(address, topic)

@@ -61,12 +61,16 @@ class Draining:
         """
         gateway = self._gateway
         started_ms, news = gateway.now_ms(), 0
-        if self._listening is None or not self.at_end():  # who listens and has everything goes on listening
+        if self._listening is None or not self._is_placed() or not self.at_end():  # else it goes on listening
             news = self._rest() + self._read_to_the_ends()
         with gateway.store.write() as tx:
             tx.put_int(positions.SYNCHRONISED, started_ms)
             confirmation.note_drained(tx, started_ms)
         return news
+
+    def _is_placed(self) -> bool:
+        """Whether both readers stand where the store says, in the logs that it knows."""
+        return self._placed >= {self._gateway.directory_topic, self._gateway.inbox_topic}
 
     def _read_to_the_ends(self) -> int:
         gateway = self._gateway

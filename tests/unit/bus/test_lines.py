@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from refbus.bus.address import BrokerAddress
+from refbus.bus.batchreader import BatchReader
 from refbus.bus.confluent_offsets import TopicOffsets, asker
 from refbus.bus.driver import Line
-from refbus.errors import Code, TransportError
+from refbus.errors import Code, SetupError, TransportError
 
 SHORT_S = 0.05
 PATIENCE_S = 60.0
@@ -116,3 +117,11 @@ def test_a_client_that_is_not_believed_is_replaced_once() -> None:
     new = one._other_than(old)
     assert new is not old
     assert one._other_than(old) is new
+
+
+@pytest.mark.parametrize("made", [TopicOffsets, BatchReader])
+def test_nobody_is_made_who_would_ask_in_clear_beyond_this_machine(made: type[TopicOffsets]) -> None:
+    """The client that asks ends is made late and looks at the address; a reader connects without it."""
+    with pytest.raises(SetupError) as refused:
+        made(BrokerAddress("192.0.2.1:9092"), "kz.outbox")
+    assert refused.value.code is Code.UNSAFE_SETTING

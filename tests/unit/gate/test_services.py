@@ -227,6 +227,22 @@ def test_a_watchdog_that_has_something_to_see_does_not_rest(world: World, what: 
     assert dog.is_due()
 
 
+@pytest.mark.parametrize("slept_ms", [REST_MS, 3_600_000])
+def test_patience_begins_when_something_is_seen_to_wait(world: World, slept_ms: int) -> None:
+    """Not with the look before, which may be long ago: a watchdog rests, and a machine sleeps."""
+    dog = watchdog(world)
+    dog.patience_ms = 5_000
+    dog.look()
+    dog.look()
+    world.now_ms += slept_ms
+    world.outbox("kz", b"garbage")
+    assert not dog.look()
+    world.now_ms += 4_999
+    assert not dog.look()
+    world.now_ms += 1
+    assert dog.look()
+
+
 def test_a_watchdog_that_rests_is_not_blind(world: World) -> None:
     """Between two looks nobody says that the broker does not answer, and the service stays ready."""
     dog = watchdog(world)

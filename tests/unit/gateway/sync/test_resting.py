@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from refbus.bell import Bell
-from refbus.errors import Code
+from refbus.errors import Code, SetupError
 from refbus.said import named
 from refbus_gateway.store import alarms, positions
 from refbus_gateway.store.schema import metadata
@@ -38,6 +38,12 @@ def looks_again(draining: Draining) -> bool:
     """Keep up, and return whether what is held is looked for again although nobody writes."""
     draining.keep_up()
     return draining._nothing_held is None
+
+
+def hear_for_ever(draining: Draining, bell: Bell) -> None:
+    """Hear until something is wrong."""
+    while True:
+        draining.hear(bell, 1.0)
 
 
 def test_who_has_everything_goes_on_listening(own: Pair, draining: Draining) -> None:
@@ -70,6 +76,28 @@ def test_an_inbox_that_ends_below_is_not_had_whole(own: Pair, draining: Draining
     draining.drain()
     own.world.bus.lose_end(own.uz.inbox_topic, own.world.bus.end(own.uz.inbox_topic) - 1)
     assert not draining.at_end()
+
+
+def test_a_log_that_grew_again_to_where_it_was_is_read(own: Pair) -> None:
+    """Who has just been told that the inbox ends below believes no end before it has looked where it stands."""
+    draining, bell, topic = Draining(own.uz, own.world.bus), Bell(own.uz.home.bell_path), own.uz.inbox_topic
+    case, _ = sent(own.kz)
+    own.world.sync(own.kz)
+    own.world.carry()
+    draining.drain()
+    draining.hear(bell, 0)
+    end = own.world.bus.end(topic)
+    own.world.bus.lose_end(topic, end - 1)
+    with pytest.raises(SetupError) as lost:
+        hear_for_ever(draining, bell)
+    assert lost.value.code is Code.LOG_TRUNCATED
+    withdraw_all(own.kz, case)
+    own.world.sync(own.kz)
+    own.world.carry()
+    assert own.world.bus.end(topic) == end
+    assert draining.drain() == 1
+    draining.close()
+    bell.close()
 
 
 def test_an_empty_shelf_is_not_looked_at(own: Pair, draining: Draining) -> None:
