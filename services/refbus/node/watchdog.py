@@ -29,7 +29,7 @@ REST_MS = 8_000
 """How often is looked while nothing waits and no position moves; shorter than `READY_MS` by what a look may take."""
 ALIVE_MS = 120_000
 """A service whose watchdog has not even tried to look for so long hangs: start it again."""
-READY_MS = 15_000
+READY_MS = 20_000
 """A service is ready while its last look came to its end, no longer ago than this.
 
 What its store takes is known as of at most `TEST_MS` before, if nothing waits."""

@@ -279,7 +279,7 @@ def _is_large(gateway: Gateway) -> bool:
     return gateway.home.store_path.stat().st_size >= _LARGE_BYTES
 
 
-def require_synchronised(gateway: Gateway, bus: Cluster, patience_s: float = 15.0) -> None:
+def require_synchronised(gateway: Gateway, bus: Cluster, patience_s: float = 25.0) -> None:
     """Return once this home has everything that waits for it: by reading it, or by waiting for `refbus run`.
 
     Raises UncheckableError NOT_SYNCHRONISED when the broker is away or does not finish in time.
