@@ -17,7 +17,7 @@ from refbus.audit.record import AnyRecord
 from refbus.audit.statement import Statement
 from refbus.core.consent.record import ConsentState
 from refbus.core.directory import DirectoryHistory
-from refbus.core.gate.passage import Outcome, event_identity
+from refbus.core.gate.passage import event_identity
 from refbus.core.gate.rules import STOP_ORDERS
 from refbus.core.gate.verdicts import (
     About,
@@ -102,7 +102,7 @@ class Side(Protocol):
     def tell(self, said: Said, stated: Stated, *, again: bool, reverses: bool = False) -> None:
         """Tell its sender what became of an event; `again` when it was told before, and then nothing is `stated`.
 
-        `reverses`: it was told that the event does not go on.
+        `reverses`: it was told that the event does not go on, or that it waits.
         """
         ...
 
@@ -149,7 +149,7 @@ class Decider:
         self._cause(opened, verdict, decision_id)
         if answer.told is not None:
             said = Said.of(answer, answer.told, decision_id)
-            self.side.tell(said, stated, again=False, reverses=_was_refused(before))
+            self.side.tell(said, stated, again=False, reverses=before is not None and isinstance(verdict, Forward))
         if answer.hop:
             self.side.confirm(answer)
 
@@ -370,11 +370,6 @@ class Decider:
         stopped = StoppedRecord(decision_id, record.topic, record.offset, tuple(verdict.codes), shown)
         family = "refused" if isinstance(verdict, Refuse) else "quarantine"
         self.work.to_own_topic(f"{self.batch.keys.country}.{family}", stopped.encode)
-
-
-def _was_refused(before: RecordRow | None) -> bool:
-    """Whether what was decided before stopped an event for good."""
-    return before is not None and before.outcome in {Outcome.REFUSED, Outcome.QUARANTINED}
 
 
 def _says_no(effect: Effect) -> bool:

@@ -88,7 +88,7 @@ class Ingress:
     def tell(self, said: Said, stated: Stated, *, again: bool, reverses: bool = False) -> None:
         """Seal a notice for the sender and give it to the gate of its country. Success is told by the hop receipt.
 
-        That came before a refusal, so what was let through behind one is told here.
+        That came before a refusal and before a hold, so what goes on behind one is told here.
         """
         batch = self.batch
         public = public_key_of(batch.directories.latest, said.to, batch.now_ms)
