@@ -91,9 +91,17 @@ def _word(
 
 
 def _has(tx: Transaction, referral: Referral, signed: bytes) -> bool:
-    """Whether word of this very record was queued in a course before."""
-    events = (event for event in referrals.events_of(tx, referral) if event.outgoing)
-    return any(event.block.event_type in _WORDS and event.block.consent_record == signed for event in events)
+    """Whether word of this very record was queued in a course before, and may have been heard.
+
+    What a gate refused was heard by nobody: it was said before its request came through. A no is repeated by itself.
+    """
+    words = [one for one in referrals.events_of(tx, referral) if one.outgoing and one.block.event_type in _WORDS]
+    counts = [one for one in words if one.status is not EventStatus.REFUSED or _is_no(one)]
+    return any(one.block.consent_record == signed for one in counts)
+
+
+def _is_no(event: Event) -> bool:
+    return event.block.event_type is EventType.CONSENT_WITHDRAWN
 
 
 _WORDS: Final = frozenset({EventType.CONSENT_WITHDRAWN, EventType.CONSENT_GRANTED, EventType.CONSENT_AMENDED})
