@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from refbus.core.directory import OrgStatus
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.wire.payload import identity_of
@@ -11,15 +12,17 @@ from refbus.wire.transport import StoppedRecord
 from refbus_gate.decide import quotas
 from refbus_gateway.actions import links
 from refbus_gateway.consent import withdrawals
+from refbus_gateway.erasure import demand
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, referrals
+from refbus_gateway.store import links as link_rows
 from refbus_gateway.store.referrals import Event, EventStatus
 from support.desks import desk_of
 from support.gateways import case_file, consent_file, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT
 from support.nodes import Road
-from support.replays import newest_refused, replay
+from support.replays import newest_refused, replay, set_status
 
 BABY = {"prs_FirstName": "Тўқима бола", "prs_Birthdate": "2026-05-01", "is_minor": True}
 GUARDIAN = {name: value for name, value in CHILD_CONSENT.items() if name != "majority_on"} | {"assent": "NOT_REQUIRED"}
@@ -144,3 +147,30 @@ def test_a_request_that_was_turned_back_arrives(own: Road, monkeypatch: pytest.M
         replay(own, "kz", kept)
     wait(own)
     assert arrived(own) == BOTH[:1]
+
+
+@pytest.mark.parametrize("gate", ["kz", "uz"])
+@pytest.mark.parametrize("word", ["no", "unlinked", "erased"])
+def test_what_ended_while_a_request_was_refused_is_told_when_it_is_let_through(own: Road, gate: str, word: str) -> None:
+    """A gate refused the request for good, then the baby belonged to it no more, then operators let it through."""
+    mother, baby, _ = family(own)
+    if gate == "uz":
+        own.nodes["kz"].work()
+    set_status(own, OrgStatus.SUSPENDED)
+    own.settle()
+    set_status(own, OrgStatus.ACTIVE)
+    own.settle()
+    own.clock.move(hours=1)
+    kept = newest_refused(own, gate)
+    if word == "no":
+        say_no(own, baby)
+    elif word == "unlinked":
+        links.unlink(*desk_of(own, own.kz), mother, baby)
+    else:
+        demand.erase(own.kz, baby)
+    own.settle()
+    replay(own, gate, kept)
+    wait(own)
+    assert arrived(own) == BOTH
+    with own.kz.store.read() as tx:
+        assert link_rows.stale_cases(tx) == []

@@ -208,14 +208,11 @@ def settle(gateway: Gateway) -> None:
                 errors.append(error)
 
             done: list[bool] = []
+            own = [one for one in courses if one.own]
             for step in (_correct_unsent, _take_back):
-                done += each(
-                    [one for one in courses if one.own],
-                    partial(step, gateway, tx, case),
-                    failed_one,
-                    inside=tx.connection.begin_nested,
-                )
-            _settled(gateway, tx, number, errors, all(done))
+                done += each(own, partial(step, gateway, tx, case), failed_one, inside=tx.connection.begin_nested)
+            stopped = each(own, partial(_tells_if_let_through, tx), failed_one)
+            _settled(gateway, tx, number, errors, done=all(done), final=not any(stopped))
 
     def failed(number: int, error: RefbusError) -> None:
         with gateway.store.write() as tx:
@@ -224,14 +221,24 @@ def settle(gateway: Gateway) -> None:
     each(stale, look, failed)
 
 
-def _settled(gateway: Gateway, tx: Transaction, number: int, errors: Sequence[RefbusError], done: bool) -> None:
+def _tells_if_let_through(tx: Transaction, referral: Referral) -> bool:
+    """Whether a gate may keep a refused event of a course that tells of others: its operators can let it through."""
+    events = [one for one in referrals.events_of(tx, referral) if one.block.event_type in TELLS]
+    refused = [one for one in events if one.status is EventStatus.REFUSED and one.payload and _told(one)]
+    return any(row.handed_ms is not None for one in refused for row in outbox.of_event(tx, one.id))
+
+
+def _settled(
+    gateway: Gateway, tx: Transaction, number: int, errors: Sequence[RefbusError], *, done: bool, final: bool
+) -> None:
     """Note how far a case has come. Without a yes of its person nothing more can be said, until there is a new word.
 
+    While what was refused may come through yet it is not `final` either: then the mark is needed that a link ended.
     What is not `done` yet, because a request has to come through first, is looked at again without an alarm.
     Who was told a no uses nothing of it any more, and nobody here can do better: of that there is no alarm.
     """
     waits = [error for error in errors if not isinstance(error, ConsentError)]
-    if done and not errors:
+    if done and final and not errors:
         links.told(tx, number)
     elif done and not waits:
         links.rest(tx, number)
