@@ -152,20 +152,31 @@ class Health:
 def event_line(sealed: Said, event: Event, view: CourseView) -> EventLine:
     """Return where one of our events is, of which the envelopes are in `sealed`."""
     rows = sealed.of_event(event.id)
-    newest = rows[-1] if rows else None
-    receipts = tuple(receipt for row in rows for receipt in sealed.receipts(row.id))
-    hop, since_ms = _hop(event, newest, receipts, view)
-    codes = receipts[-1].codes if receipts and hop in {Hop.HELD, Hop.REFUSED} else ()
-    said = _intake(newest, receipts)
+    row = _farthest(rows)
+    receipts = tuple(receipt for one in rows for receipt in sealed.receipts(one.id))
+    of_row = receipts if row is None else tuple(sealed.receipts(row.id)) or receipts
+    hop, since_ms = _hop(event, row, of_row, view)
+    codes = of_row[-1].codes if of_row and hop in {Hop.HELD, Hop.REFUSED} else ()
+    said = _intake(row, receipts)
     if said is not None and said.outcome in _INTAKE:
         hop, since_ms, codes = _INTAKE[said.outcome], said.at_ms, said.codes
     return EventLine(event, hop, since_ms, codes, len(rows), receipts)
 
 
-def _intake(newest: OutboxRow | None, receipts: tuple[Receipt, ...]) -> Receipt | None:
-    """Return the last word of the recipient's own gateway about the newest envelope."""
-    row = None if newest is None else newest.id
-    return next((each for each in reversed(receipts) if (each.kind, each.outbox_id) == (outbox.INTAKE, row)), None)
+def _farthest(rows: Sequence[OutboxRow]) -> OutboxRow | None:
+    """Return the envelope that says where its event is: one that is through, else one on its way, else the newest.
+
+    What a later one meets takes nothing back from one that arrived.
+    """
+    through = [row for row in rows if row.state is RowState.TAKEN]
+    on_its_way = [row for row in rows if row.state not in outbox.ENDED]
+    return next((found[-1] for found in (through, on_its_way, rows) if found), None)
+
+
+def _intake(row: OutboxRow | None, receipts: tuple[Receipt, ...]) -> Receipt | None:
+    """Return the last word of the recipient's own gateway about an envelope."""
+    number = None if row is None else row.id
+    return next((each for each in reversed(receipts) if (each.kind, each.outbox_id) == (outbox.INTAKE, number)), None)
 
 
 def also_signed_by(receipt: Receipt) -> OrgId | None:
