@@ -173,25 +173,42 @@ def _settle(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
     follow; ours decides before it lets anything go, and cannot take back what the other has signed for.
     """
     refused = notice.kind is NoticeKind.REFUSAL
+    late = refused and reversals.let_through(tx, row, notice.from_gate)
     aside = notice.outcome is NoticeOutcome.QUARANTINED and arrived
     after_all = row.state is RowState.TAKEN and (aside or (refused and notice.from_gate != gateway.gate))
-    if row.state in outbox.ENDED and not after_all:
-        reversals.take_in(gateway, tx, row, notice, arrived=arrived)
+    if late or (row.state in outbox.ENDED and not after_all):
+        if reversals.take_in(gateway, tx, row, notice, arrived=arrived):
+            _tell_of_a_wait(gateway, tx, row, notice)
         return
+    _move(gateway, tx, row, notice, arrived=arrived)
+
+
+def _move(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
+    """Move a row that has not ended by what a gate says."""
+    refused = notice.kind is NoticeKind.REFUSAL
     if notice.kind is NoticeKind.DELIVERY_FAILED and Code.ORGANISATION_UNKNOWN not in notice.codes:
         request_renewal(gateway, tx, row, Code.DELIVERY_FAILED)
     elif refused or notice.kind is NoticeKind.DELIVERY_FAILED:  # that country left: no fresh envelope finds anybody
         _refused(gateway, tx, row, notice)
     elif notice.outcome is NoticeOutcome.QUARANTINED:
-        _put_aside_there(gateway, tx, row, notice, arrived=arrived)
+        if arrived:  # by that gate's own word: its operator may pass the event on yet
+            outbox.set_state(tx, row.id, RowState.HELD)
+            _tell_of_a_wait(gateway, tx, row, notice)
     else:
         state = RowState.TAKEN if arrived else _NEXT[notice.outcome]
-        if Code.CLOCK_SKEW in notice.codes:
-            _held_for_a_clock(gateway, tx, row, notice)
+        _tell_of_a_wait(gateway, tx, row, notice)
         if _RANK[state] > _RANK[row.state]:
             outbox.set_state(tx, row.id, state)
         if state is RowState.TAKEN and row.event_id is not None:
             referrals.set_status(tx, row.event_id, EventStatus.SENT)
+
+
+def _tell_of_a_wait(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
+    """Tell a person of an event that stays where it is until somebody does something."""
+    if notice.outcome is NoticeOutcome.QUARANTINED:  # the other gate keeps it and cannot read it
+        alarms.raise_alarm(tx, Code.SET_ASIDE_THERE, said("outbox %(number)s", number=row.id), gateway.now_ms())
+    elif Code.CLOCK_SKEW in notice.codes:
+        _held_for_a_clock(gateway, tx, row, notice)
 
 
 def _held_for_a_clock(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
@@ -206,14 +223,6 @@ def _held_for_a_clock(gateway: Gateway, tx: Transaction, row: OutboxRow, notice:
     if event is not None and is_urgent(event.block):
         detail = said("URGENT: call the recipient; %(what)s", what=detail)
     alarms.raise_alarm(tx, Code.CLOCK_SKEW, detail, gateway.now_ms())
-
-
-def _put_aside_there(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
-    """Tell a person that the other gate keeps an event of ours and cannot read it; its operator may pass it on yet."""
-    if not arrived:  # not that gate's own word
-        return
-    outbox.set_state(tx, row.id, RowState.HELD)
-    alarms.raise_alarm(tx, Code.SET_ASIDE_THERE, said("outbox %(number)s", number=row.id), gateway.now_ms())
 
 
 def _refused(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice) -> None:
@@ -255,12 +264,12 @@ def wait_for_consent(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
 
 
 def _later(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Code, detail: Said) -> None:
+    envelopes = [row] if row.event_id is None else outbox.of_event(tx, row.event_id)
+    if _leaves_it_to_another(gateway, tx, row, envelopes, code):
+        return
     alarms.raise_alarm(tx, code, detail, gateway.now_ms())
     if row.event_id is None:
         outbox.set_state(tx, row.id, RowState.REFUSED)
-        return
-    envelopes = outbox.of_event(tx, row.event_id)
-    if envelopes[-1].id != row.id:  # a fresh one is on its way already
         return
     _renew_later(gateway, tx, row, ROOM.wait_ms(len(envelopes) - 1))
 
@@ -271,7 +280,7 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         outbox.set_state(tx, row.id, RowState.REFUSED)
         return
     envelopes = outbox.of_event(tx, row.event_id)
-    if envelopes[-1].id != row.id:  # a fresh one is on its way already
+    if _leaves_it_to_another(gateway, tx, row, envelopes, code):
         return
     if len(envelopes) > MOST_RENEWALS and not consents.is_withdrawal(tx, row.event_id):
         reversals.end(tx, row)
@@ -279,6 +288,25 @@ def request_renewal(gateway: Gateway, tx: Transaction, row: OutboxRow, code: Cod
         alarms.raise_alarm(tx, code, told, gateway.now_ms())
     else:
         _renew_later(gateway, tx, row, _rest_ms(gateway, envelopes))
+
+
+def _leaves_it_to_another(
+    gateway: Gateway, tx: Transaction, row: OutboxRow, envelopes: list[OutboxRow], code: Code
+) -> bool:
+    """Whether no fresh envelope takes the place of this one, because of what became of a later one.
+
+    Where that is on its way or through, this one has ended. Where that was refused for good, the event has, unless yet
+    another one is through; a person hears it.
+    """
+    later = {one.state for one in envelopes if one.id > row.id}
+    if later - outbox.ENDED or RowState.TAKEN in later:
+        outbox.set_state(tx, row.id, RowState.REPLACED)
+        return True
+    if RowState.REFUSED not in later:
+        return False
+    reversals.end(tx, row)
+    alarms.raise_alarm(tx, code, said("outbox %(number)s: not sent again", number=row.id), gateway.now_ms())
+    return True
 
 
 def _rest_ms(gateway: Gateway, envelopes: list[OutboxRow]) -> int:

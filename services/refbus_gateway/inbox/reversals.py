@@ -12,7 +12,7 @@ from refbus.core.consent.record import ConsentState
 from refbus.core.directory import Organisation
 from refbus.core.message import RoutingBlock
 from refbus.errors import Code
-from refbus.said import said
+from refbus.said import placed, said
 from refbus.wire.consent import decode_signed
 from refbus.wire.transport import GateNotice, NoticeKind, NoticeOutcome
 from refbus_gateway.home.gateway import Gateway
@@ -26,6 +26,8 @@ from refbus_gateway.store.tellings import Kind
 
 _STOPPED: Final = frozenset({RowState.REFUSED, RowState.REPLACED})
 _STOPS: Final = frozenset({NoticeKind.REFUSAL, NoticeKind.DELIVERY_FAILED})
+_THROUGH: Final = frozenset({NoticeOutcome.FORWARDED, NoticeOutcome.TAKEN})
+_LET_THROUGH: Final = (NoticeKind.RECEIPT, NoticeOutcome.FORWARDED)
 _PASSING: Final = frozenset({RowState.TAKEN, RowState.FORWARDED, RowState.HELD})
 
 
@@ -39,24 +41,36 @@ def end(tx: Transaction, row: OutboxRow) -> None:
         referrals.set_status(tx, row.event_id, EventStatus.REFUSED)
 
 
-def take_in(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> None:
-    """Act on what a gate says of an envelope that has ended here; what is no newer than its end changes nothing."""
+def let_through(tx: Transaction, row: OutboxRow, gate: str) -> bool:
+    """Whether a gate said that it let an envelope through: a refusal that it says behind that is older, and late."""
+    words = outbox.receipts(tx, row.id)
+    return any(one.gate == gate and (one.kind, one.outcome) == _LET_THROUGH for one in words)
+
+
+def take_in(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotice, *, arrived: bool) -> bool:
+    """Act on what a gate says of an envelope that has ended here; return whether that brings it back.
+
+    What is no newer than its end changes nothing.
+    """
     state = _state(notice, arrived=arrived)
     if row.event_id is None or row.referral is None or row.state not in _STOPPED or state is None:
-        return
+        return False
     words = outbox.receipts(tx, row.id)
     if not _is_newer(gateway, words[:-1], notice):  # the last one is this notice
-        return
+        return False
     outbox.set_state(tx, row.id, state)
     stopped = referrals.status_of(tx, row.event_id) is EventStatus.REFUSED
-    if arrived:
+    if state is RowState.TAKEN:
         for one in outbox.of_event(tx, row.event_id):
             if one.state is RowState.STALE:  # nothing is left to send
                 outbox.set_state(tx, one.id, RowState.REPLACED)
-    if arrived or stopped:
-        referrals.set_status(tx, row.event_id, EventStatus.SENT if arrived else EventStatus.QUEUED)
+        referrals.set_status(tx, row.event_id, EventStatus.SENT)
+    elif stopped:
+        referrals.set_status(tx, row.event_id, EventStatus.QUEUED)
     if stopped:
-        _tell(gateway, tx, row, words, notice)
+        _alarm(gateway, tx, row, words, notice)
+        _tell(gateway, tx, row)
+    return True
 
 
 def recipient_of(gateway: Gateway, row: OutboxRow) -> Organisation | None:
@@ -80,21 +94,36 @@ def _is_newer(gateway: Gateway, before: list[Receipt], notice: GateNotice) -> bo
     """Whether a word comes behind all that stopped an envelope.
 
     Our gate knows nothing of what the other one refused: what it says of that envelope was before. Nor does either
-    know what the recipient's own office refused.
+    know what the recipient's own office refused. A gate cannot take back what it let through, so that is behind each
+    refusal of its own, whatever its clock said at either time.
     """
     stops = [one for one in before if one.kind in _STOPS]
     theirs = any(one.gate != gateway.gate for one in stops)
     refused_there = any(one.kind == outbox.INTAKE and one.outcome == "REFUSED" for one in before)
     if refused_there or (theirs and notice.from_gate == gateway.gate):
         return False
-    return all(one.at_ms <= notice.at_ms for one in stops if one.gate == notice.from_gate)
+    dated = stops if notice.outcome not in _THROUGH else [one for one in stops if one.kind != NoticeKind.REFUSAL]
+    return all(one.at_ms <= notice.at_ms for one in dated if one.gate == notice.from_gate)
 
 
-def _tell(gateway: Gateway, tx: Transaction, row: OutboxRow, words: list[Receipt], notice: GateNotice) -> None:
-    """Tell a person, and let the recipient hear what the person in the case said since."""
-    codes = [code for one in words if one.kind in _STOPS for code in Code if code in one.codes]
+def _alarm(gateway: Gateway, tx: Transaction, row: OutboxRow, words: list[Receipt], notice: GateNotice) -> None:
+    """Tell a person where an event is that was taken for one that never went.
+
+    Of one that is put aside, or waits for a clock, a person hears as of any other.
+    """
+    if notice.outcome is NoticeOutcome.QUARANTINED or Code.CLOCK_SKEW in notice.codes:
+        return
+    stops = [code for one in words if one.kind in _STOPS for code in Code if code in one.codes]
     told = said("%(gate)s let outbox %(number)s through after all", gate=notice.from_gate, number=row.id)
-    alarms.raise_alarm(tx, codes[-1] if codes else Code.DELIVERY_FAILED, told, gateway.now_ms())
+    if notice.outcome is NoticeOutcome.HELD:
+        stops = [code for code in Code if code in notice.codes] or stops
+        what = placed(notice.from_gate, said("outbox %(number)s", number=row.id))
+        told = said("%(what)s, it waits there", what=what)
+    alarms.raise_alarm(tx, stops[-1] if stops else Code.DELIVERY_FAILED, told, gateway.now_ms())
+
+
+def _tell(gateway: Gateway, tx: Transaction, row: OutboxRow) -> None:
+    """Let the recipient hear what the person in the case said since; of an erased case a person calls."""
     case = referrals.case_of(tx, row.referral or 0)
     if case.key is None:
         if (member := recipient_of(gateway, row)) is not None:
