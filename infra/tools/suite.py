@@ -1,8 +1,9 @@
-"""`python -m tools.suite`: every test, in three parts that run at once; all always run, one exit status.
+"""`python -m tools.suite`: every test, in four parts that run at once; all always run, one exit status.
 
-The first part goes to a process for each core, a file at a time. The others share a real broker, and a browser at real
-services, one test after the other, and wait for them more than they work, so they run beside the first. Their output is
-kept in var/tests and shown when the first part has ended, and from then on as it comes, one part after the other.
+The first part goes to a process for each core, a file at a time. The others share a real broker, a browser at real
+services, and a Prometheus, one test after the other, and wait for them more than they work, so they run beside the
+first. Their output is kept in var/tests and shown when the first part has ended, and from then on as it comes, one part
+after the other.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ LOGS = ROOT / "var" / "tests"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROOM_BYTES = 4 << 30
 """What must be free in memory for the files of the first part to be there."""
-SERVICES = ("tests/broker", "tests/browser")
+SERVICES = ("tests/broker", "tests/browser", "tests/alerts")
 """Folders whose tests run one after the other, beside all others."""
 PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", *(f"--ignore={each}" for each in SERVICES))
 _ENVIRONMENT = {

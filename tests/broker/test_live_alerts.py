@@ -1,4 +1,4 @@
-"""Alerts with a real Prometheus and Alertmanager over real services: they ring for a fault, and clear after it."""
+"""Alerts for a process that is gone, with real Prometheus and Alertmanager; the others are in tests/alerts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from demo.processes import Service
 from kafka.patience import wait
 from refbus.core.ids import CountryCode
 from refbus.telemetry.alerts import RULES
-from support.watchers import Watchers, programs, watching
+from support.watchers import Target, Watchers, programs, watching
 
 KZ = CountryCode("kz")
 
@@ -44,8 +44,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("alerts")
     with staged(folder / "stage", federated=False, say=lambda _: None, movable=True) as stage:
         stage.start_gate(KZ)
-        jobs = {"refbus-gate": stage.stack.ports["gate-kz"], "refbus-auditor": _auditor_port(stage)}
-        with watching(folder / "watch", jobs) as watchers:
+        pages = (
+            Target("refbus-gate", stage.stack.ports["gate-kz"]),
+            Target("refbus-auditor", _auditor_port(stage)),
+        )
+        with watching(folder / "watch", pages) as watchers:
             yield Scene(stage, watchers)
 
 
@@ -75,19 +78,3 @@ def test_an_auditor_that_is_away_rings_and_clears(scene: Scene) -> None:
     scene.rings("RefbusAuditorGone")
     scene.start_again("auditor-kz")
     scene.clears("RefbusAuditorGone")
-
-
-def test_a_clock_that_is_set_wrong(scene: Scene) -> None:
-    """RefbusClockJumped rings while the machine says another time than counts."""
-    scene.stage.world.move_clock(20)
-    scene.rings("RefbusClockJumped")
-    scene.stage.world.right_clock()
-    scene.clears("RefbusClockJumped")
-
-
-def test_a_directory_that_nobody_publishes(scene: Scene) -> None:
-    """RefbusDirectoryOld rings after two days, and clears with the next publication."""
-    scene.stage.world.neglect(2.5)
-    scene.rings("RefbusDirectoryOld")
-    scene.stage.world.pass_time(0)
-    scene.clears("RefbusDirectoryOld")

@@ -6,10 +6,10 @@ import re
 
 from refbus.telemetry.alerts import RULES
 from support.tree import ROOT
-from tools.pages.proofs import NOT_PLAYED, PLAYED, played, unproven
+from tools.pages.proofs import NOT_PLAYED, played, sources, unproven
 
 NAMES = [rule.name for rule in RULES]
-LIVE = played((ROOT / PLAYED).read_text(encoding="utf-8"))
+LIVE = played(sources())
 
 
 def test_every_rule_has_a_fault_or_a_reason() -> None:
@@ -22,6 +22,13 @@ def test_a_new_rule_without_either_is_found() -> None:
     assert unproven([*NAMES, "RefbusNew"], LIVE, NOT_PLAYED) == ["RefbusNew"]
     assert unproven(NAMES, [*LIVE, "RefbusGone"], NOT_PLAYED) == ["RefbusGone"]
     assert unproven(NAMES, LIVE, {**NOT_PLAYED, NAMES[0]: "both"}) == [NAMES[0]]
+
+
+def test_a_fault_is_known_by_what_rings_for_it() -> None:
+    """A test that names its rules, and a fault that yields them; what only rings is not proven."""
+    named = 'def test_it(scene):\n    """It ends."""\n    scene.rings("A", "B")\n    scene.clears("A")\n'
+    yields = 'def test_all(scene):\n    def a_cut():\n        """No line."""\n        yield "C", "D"\n        mend()\n'
+    assert played([named, yields]) == {"A": "it: It ends.", "C": "a cut: No line.", "D": "a cut: No line."}
 
 
 def test_a_reason_names_a_test_that_there_is() -> None:

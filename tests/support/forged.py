@@ -36,7 +36,14 @@ def forged(
     pair: Pair, block: RoutingBlock, payload: bytes, *, signer: SigningPair | None = None, **terms: Any
 ) -> bytes:
     """Seal what a dishonest member of the federation would."""
-    kz, now_ms = pair.kz, pair.kz.now_ms()
+    return forged_at(pair.kz, block, payload, signer=signer, **terms)
+
+
+def forged_at(
+    kz: Gateway, block: RoutingBlock, payload: bytes, *, signer: SigningPair | None = None, **terms: Any
+) -> bytes:
+    """Seal what a dishonest member would with the keys of its gateway."""
+    now_ms = kz.now_ms()
     pair_of_keys = signer or kz.keys.signer(kz.directory(), kz.me, now_ms)
     block = dataclasses.replace(block, sender_kid=pair_of_keys.kid)
     recipient = envelopes.recipient_key(kz, SHELTER)
