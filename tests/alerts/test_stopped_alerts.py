@@ -209,15 +209,6 @@ def test_keys_of_others(road: Road) -> None:
     road.play(a_key_that_nobody_signed, a_key_that_was_never_ours)
 
 
-def test_two_histories(road: Road) -> None:
-    """They ring for a log or a directory with two faces, whoever sees it, and for a key that is not ours."""
-    road.play(
-        a_log_of_a_neighbour_with_two_faces,
-        a_log_that_shows_an_office_another_face,
-        a_directory_for_one_office_alone,
-    )
-
-
 def suspended(lab: Lab, now_ms: int, org_id: OrgId) -> list[tuple[str, bytes]]:
     """Publish that an organisation is suspended; return what is published."""
     publication = lab.publication(now_ms)
@@ -303,3 +294,12 @@ def a_member_that_writes_too_much(road: Road) -> Fault:
 def test_a_member_that_writes_too_much(road: Road) -> None:
     """It rings while entries wait for room."""
     road.play(a_member_that_writes_too_much)
+
+
+def test_two_histories(road: Road) -> None:
+    """They ring for a log or a directory with two faces, whoever sees it, and for a key that is not ours."""
+    road.play(
+        a_log_of_a_neighbour_with_two_faces,
+        a_log_that_shows_an_office_another_face,
+        a_directory_for_one_office_alone,
+    )
