@@ -222,7 +222,11 @@ def own_disk(node: LiveNode) -> Iterator[None]:
         yield
     finally:
         node.stop()
+        shutil.rmtree(aside)
+        shutil.copytree(node.home, aside)
         subprocess.run(["umount", str(node.home)], check=True)
+        shutil.rmtree(node.home)
+        aside.rename(node.home)  # what it did meanwhile too: an older home would be a store put back
         node.start()
 
 

@@ -33,7 +33,7 @@ from refbus_auditor import quotas
 from refbus_auditor.quotas import Amount
 from refbus_gateway.courses import emergencies, referral_steps
 from refbus_gateway.people import officers
-from refbus_gateway.store import cases, logheads
+from refbus_gateway.store import cases
 from story.test_emergency import CHEAP, FALLEN
 from support.audit import entries_in
 from support.ceremonies import AGENCY, KZ, PASSPHRASE, UZ, Lab
@@ -147,10 +147,11 @@ def a_log_of_a_neighbour_with_two_faces(road: Road) -> Fault:
 
 def a_log_that_shows_an_office_another_face(road: Road) -> Fault:
     """Bring an office a history of its country's log that is not the one it knows."""
-    with road.world.kz.store.read() as tx:
-        known = logheads.heads(tx)[-1].note
-    size = Checkpoint.parse(Note.parse(known).text).size
-    road.world.bus.put("kz.proofs", LogProofs(other_history(road, KZ, size).encode(), ()).encode())
+    bus = road.world.bus
+    with bus.news:  # nothing newer comes between
+        known = LogProofs.parse(bus.records("kz.proofs")[-1].value).checkpoint
+        size = Checkpoint.parse(Note.parse(known).text).size
+        bus.put("kz.proofs", LogProofs(other_history(road, KZ, size).encode(), ()).encode())
     yield "RefbusForkSeen"
 
 
