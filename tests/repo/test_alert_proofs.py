@@ -6,7 +6,8 @@ import re
 
 from refbus.telemetry.alerts import RULES
 from support.tree import ROOT
-from tools.pages.proofs import NOT_PLAYED, played, sources, unproven
+from support.watchers import FASTER, SLOW_WINDOWS
+from tools.pages.proofs import NOT_PLAYED, page, played, sources, unproven
 
 NAMES = [rule.name for rule in RULES]
 LIVE = played(sources())
@@ -29,6 +30,12 @@ def test_a_fault_is_known_by_what_rings_for_it() -> None:
     named = 'def test_it(scene):\n    """It ends."""\n    scene.rings("A", "B")\n    scene.clears("A")\n'
     yields = 'def test_all(scene):\n    def a_cut():\n        """No line."""\n        yield "C", "D"\n        mend()\n'
     assert played([named, yields]) == {"A": "it: It ends.", "C": "a cut: No line.", "D": "a cut: No line."}
+
+
+def test_the_page_says_how_much_shorter_the_rules_are() -> None:
+    """Its numbers are those of the tests."""
+    assert f"{FASTER} times shorter" in page()
+    assert f"{SLOW_WINDOWS} times" in page()
 
 
 def test_a_reason_names_a_test_that_there_is() -> None:

@@ -44,7 +44,7 @@ _BATCH: Final = 200
 _PAUSE_S: Final = 0.2
 _TALK: Final = (".federation", ".proofs")
 """Where auditors and their witnesses talk without an end."""
-_STILL: Final = 4
+_STILL: Final = 3
 _STILL_S: Final = 0.15
 """Nothing moves when so many looks find nothing new, with such a pause between them."""
 

@@ -24,10 +24,10 @@ from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.telemetry.alerts import RULES, as_yaml
 from refbus.telemetry.rules import Burn, Rule
 
-FASTER: Final = 120
+FASTER: Final = 240
 """So many times shorter is every `for` of a rule here, and one second at least."""
 WINDOWS: Final = FASTER
-"""So many times shorter are the durations that a rule looks back: five minutes are two and a half seconds."""
+"""So many times shorter are the durations that a rule looks back: an hour is a quarter of a minute."""
 SLOW_WINDOWS: Final = 1080
 """So many times those of a promise that is broken slowly: three days are four minutes, six hours twenty seconds."""
 _UNITS: Final = {"m": 60_000, "h": HOUR_MS, "d": DAY_MS}
