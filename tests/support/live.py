@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from kafka.patience import Patience
 from refbus.bus.topicset import wanted
 from refbus.clock import Clock as JudgedClock
 from refbus.clock import sources_from
@@ -44,9 +45,9 @@ _BATCH: Final = 200
 _PAUSE_S: Final = 0.2
 _TALK: Final = (".federation", ".proofs")
 """Where auditors and their witnesses talk without an end."""
-_STILL: Final = 3
-_STILL_S: Final = 0.15
-"""Nothing moves when so many looks find nothing new, with such a pause between them."""
+_LOOK_S: Final = 0.1
+_STILL_S: Final = 0.5
+"""Nothing moves when for so long nothing new was found, in seconds of a machine that has a core for everybody."""
 
 
 class FileClock(Clock):
@@ -101,6 +102,11 @@ class LiveService(ABC):
         """Whether it runs."""
         return self._page is not None
 
+    @property
+    def has_read(self) -> int:
+        """How far it has read the topics that are handed to it."""
+        return 0
+
     def start(self) -> None:
         """Start it and its page."""
         self.ended = ""
@@ -147,6 +153,11 @@ class Feeder:
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._thread.start()
 
+    @property
+    def has_read(self) -> int:
+        """How far it is in all topics but those that never end."""
+        return sum(each.next_offset for topic, each in list(self._consumers.items()) if not topic.endswith(_TALK))
+
     def close(self) -> None:
         """End the thread."""
         self._stop.set()
@@ -182,6 +193,11 @@ class LiveNode(LiveService):
         self.reads = True
         self._feeder: Feeder
         self._settings = settings
+
+    @property
+    def has_read(self) -> int:
+        """How far it has read the topics of its country."""
+        return self._feeder.has_read
 
     def environment(self, service: str) -> dict[str, str]:
         """Return the settings of the service."""
@@ -315,14 +331,16 @@ class LiveWorld(World):
             each.work()
 
     def settle(self) -> None:
-        """Let everybody work until nothing is written any more, for some looks."""
-        still, before = 0, -1
-        while still < _STILL:
+        """Let everybody work until nothing is read or written any more, as long as that takes on a busy machine."""
+        patience = Patience(_STILL_S)
+        while patience.holds(self._moved()):
             self.work()
-            time.sleep(_STILL_S)
-            written = sum(len(self.bus.records(topic)) for topic in self.bus.states() if not topic.endswith(_TALK))
-            still = still + 1 if written == before else 0
-            before = written
+            time.sleep(_LOOK_S)
+
+    def _moved(self) -> tuple[int, ...]:
+        """Return how much is written, and how far each service has read."""
+        written = (len(self.bus.records(topic)) for topic in self.bus.states() if not topic.endswith(_TALK))
+        return sum(written), *(each.has_read for each in self.services)
 
     def of(self, org_id: OrgId) -> Gateway:
         """Return the gateway of a member."""

@@ -44,5 +44,5 @@ def test_files_of_tests_go_when_the_tests_have_ended() -> None:
 
 
 def test_the_parts_leave_nothing_out() -> None:
-    """What the first part passes over is what the second has."""
+    """What the first part passes over is what the others have."""
     assert [each for each in SERVICES if not list((ROOT / each).glob("test_*.py"))] == []
