@@ -1,9 +1,9 @@
 """`python -m tools.suite`: every test, in four parts that run at once; all always run, one exit status.
 
 The first part goes to a process for each core, a file at a time. The others share a real broker, a browser at real
-services, and a Prometheus, one test after the other, and wait for them more than they work, so they run beside the
-first. Their output is kept in var/tests and shown when the first part has ended, and from then on as it comes, one part
-after the other.
+services, or a Prometheus, one test after the other, and wait for it more than they work, so they run beside the first.
+Their output is kept in var/tests and shown when the first part has ended, and from then on as it comes, one part after
+the other.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import re
 
 from refbus.telemetry.alerts import RULES
 from support.tree import ROOT
-from support.watchers import FASTER, SLOW_WINDOWS
+from support.watchers import FASTER, SLOW_WINDOWS, WINDOWS
 from tools.pages.proofs import NOT_PLAYED, page, played, sources, unproven
 
 NAMES = [rule.name for rule in RULES]
@@ -34,8 +34,8 @@ def test_a_fault_is_known_by_what_rings_for_it() -> None:
 
 def test_the_page_says_how_much_shorter_the_rules_are() -> None:
     """Its numbers are those of the tests."""
-    assert f"{FASTER} times shorter" in page()
-    assert f"{SLOW_WINDOWS} times" in page()
+    assert f"Each `for` is {FASTER} times shorter" in page()
+    assert f"looks back is {WINDOWS} times shorter; for a promise that is broken slowly {SLOW_WINDOWS} times" in page()
 
 
 def test_a_reason_names_a_test_that_there_is() -> None:

@@ -31,10 +31,10 @@ def page() -> str:
         f"{count} have also rung and cleared over running services, with real Prometheus and Alertmanager, by a fault"
         f" that was injected. Most of them ring in `{PLAYED}`: gates, auditors and gateways as they run, with their"
         " clocks set, over the bus in memory. That a process is gone is played over a real broker"
-        f" (`{KILLED}`).\nThe rules are as they ship, but shorter in time. Each `for` and each duration that a rule"
-        " looks back is 240 times shorter; for a promise that is broken slowly 1080 times. What they compare is as it"
-        " ships. Bounds of room are smaller there. A new rule is in this table with a fault or a reason, or the checks"
-        " fail.",
+        f" (`{KILLED}`).\nThe rules are as they ship, but shorter in time. Each `for` is 1080 times shorter. Each"
+        " duration that a rule looks back is 240 times shorter; for a promise that is broken slowly 1080 times. What"
+        " they compare is as it ships. Bounds of room are smaller there. A new rule is in this table with a fault or a"
+        " reason, or the checks fail.",
         table(("rule", "unit", "live", "the fault, or why there is none"), rows),
     )
 
