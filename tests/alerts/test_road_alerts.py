@@ -90,6 +90,7 @@ def a_gate_that_hangs(road: Road) -> Fault:
     """Hand the gate no record, while its patience with itself is set to an hour."""
     road.kz.reads = False
     road.refer("nobody reads it")
+    road.until_seen(road.kz.gate.watchdog)
     yield "RefbusGateStalled"
     road.kz.reads = True
 
@@ -110,6 +111,7 @@ def an_auditor_that_hangs(road: Road) -> Fault:
     """Hand the auditor no record, while its patience with itself is set to an hour."""
     road.auditor.reads = False
     road.refer("nobody logs it")
+    road.until_seen(road.auditor.auditor.watchdog)
     yield "RefbusAuditorStandsStill"
     road.auditor.reads = True
 

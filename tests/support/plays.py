@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from kafka.patience import wait
+from refbus.node.watchdog import Watchdog
 from refbus.telemetry.alerts import RULES
-from refbus.telemetry.rules import Alert
+from refbus.telemetry.rules import Alert, Burn
 from support.live import LiveWorld
 from support.watchers import Watchers
 
@@ -27,6 +28,9 @@ _RUN_S = 10
 
 _COUNTED = {rule.name for rule in RULES if isinstance(rule, Alert) and rule.increase}
 """What is rung for by what happened lately falls silent by itself, while others are still waited for."""
+
+_SHARED = {rule.name for rule in RULES if isinstance(rule, Burn)}
+"""A promise is one for all worlds: what was broken in the world before rings until it is out of the window."""
 
 Fault = Iterator[str | tuple[str, ...]]
 
@@ -45,6 +49,7 @@ class Scene:
         Nothing else rings then that was silent before, but what they are known to leave; None: that is not looked at.
         """
         phone = self.watchers.phone
+        self.until("clear before the fault", _SHARED, lambda: _SHARED & phone.ringing(self.name))
         before, begun = phone.ringing(self.name), phone.heard
         under_way = [fault(self) for fault in faults]
         names: set[str] = set()
@@ -74,6 +79,15 @@ class Scene:
             wait(f"{sorted(names)} {what}", done, lambda: (self.watchers.phone.heard, len(left())), pause_s=_LOOK_S)
         except TimeoutError:
             raise AssertionError(f"these do not {what}: {sorted(left())}") from None
+
+    def until_seen(self, watchdog: Watchdog) -> None:
+        """Let the world work until a watchdog has seen what waits: from then on it counts how long nothing moves."""
+
+        def seen() -> bool:
+            self.turn()
+            return any(watchdog.lag.values())
+
+        wait("a watchdog sees what waits", seen, pause_s=_LOOK_S)
 
     def turn(self) -> None:
         """Let offices work, what has ended begin again, and time go on."""
