@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -73,7 +74,7 @@ def _begin(
     kept = stack.enter_context(log.open("wb"))
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=kept, stderr=subprocess.STDOUT)
     stack.callback(process.wait)
-    stack.callback(process.terminate)  # one that has ended is left alone
+    stack.callback(process.send_signal, signal.SIGINT)  # it stops what it started; one that has ended is left alone
     return process, log
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kafka.patience import wait
 from tools.suite import ROOT, SERVICES, files, together
 
 
@@ -34,6 +36,30 @@ def test_all_parts_run_and_a_failure_of_any_counts(
     out = capfdbinary.readouterr().out
     assert out.index(b"of part 0") < out.index(b"of part 1") < out.index(b"of part 2")
     assert (logs / "third.log").read_text(encoding="utf-8") == "of part 2\n"
+
+
+def test_what_runs_beside_can_clear_away_when_the_suite_is_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is interrupted as by Ctrl-C: one that is only killed leaves brokers and browsers running."""
+    begun, cleared = tmp_path / "begun", tmp_path / "cleared"
+    beside = f"""
+import pathlib, time
+try:
+    pathlib.Path({str(begun)!r}).touch()
+    time.sleep(600)
+except KeyboardInterrupt:
+    pathlib.Path({str(cleared)!r}).touch()
+"""
+
+    def broken_off(*_: object, **__: object) -> None:
+        wait("the second part", begun.exists)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        together(("first",), {"second": (sys.executable, "-c", beside)}, tmp_path)
+    assert cleared.exists()
 
 
 def test_files_of_tests_go_when_the_tests_have_ended() -> None:
