@@ -221,6 +221,7 @@ class Line:
         self._topic = topic
         self._loop = asyncio.new_event_loop()
         self._client: AIOKafkaClient | None = None
+        self._making: asyncio.Task[None] | None = None
         self._asked: _Asked | None = None
 
     def ask(self, offset: int, wait_s: float) -> Fetched | None:
@@ -275,11 +276,13 @@ class Line:
     def close(self) -> None:
         """Free the connection."""
         self.close_client()
+        self._loop.run_until_complete(asyncio.sleep(0))  # a transport closes its socket in the loop's next turn
         self._loop.close()
 
     def close_client(self) -> None:
         """Drop the connection; the next question makes a new one, and waits behind none that the broker still keeps."""
         self._forget()
+        self._let_it_come()
         client, self._client = self._client, None
         if client is not None:
             with suppress(KafkaError, OSError, TimeoutError):
@@ -291,6 +294,14 @@ class Line:
         if asked is not None:
             asked.task.cancel()
             self._loop.run_until_complete(asyncio.wait({asked.task}))
+
+    def _let_it_come(self) -> None:
+        """Wait for a connection in the making, two seconds at most: one that is broken off stays open in the driver."""
+        making, self._making = self._making, None
+        if making is not None:
+            self._loop.run_until_complete(asyncio.wait({making}, timeout=2.0))
+            making.cancel()
+            self._loop.run_until_complete(asyncio.gather(making, return_exceptions=True))
 
     def _run(self, work: Any, patience_s: float) -> Any:
         return self._loop.run_until_complete(asyncio.wait_for(work, patience_s))
@@ -325,9 +336,14 @@ class Line:
                 ssl_context=None if tls is None else ssl_context(tls),
             )
             self._client = client
-            await client.bootstrap()
-            await client.set_topics([self._topic])
+            self._making = asyncio.create_task(self._make(client))
+        if self._making is not None:
+            await asyncio.shield(self._making)
         return self._client
+
+    async def _make(self, client: AIOKafkaClient) -> None:
+        await client.bootstrap()
+        await client.set_topics([self._topic])
 
 
 _CODES = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import pytest
 
+from refbus.bus import driver
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batchreader import BatchReader
 from refbus.bus.confluent_offsets import TopicOffsets, asker
@@ -125,3 +128,41 @@ def test_nobody_is_made_who_would_ask_in_clear_beyond_this_machine(made: type[To
     with pytest.raises(SetupError) as refused:
         made(BrokerAddress("192.0.2.1:9092"), "kz.outbox")
     assert refused.value.code is Code.UNSAFE_SETTING
+
+
+class SlowToCome:
+    """The driver's client where a connection takes a while; it must not be broken off, and is closed."""
+
+    made: ClassVar[list[SlowToCome]] = []
+
+    def __init__(self, **_settings: object) -> None:
+        self.said: list[str] = []
+        self.made.append(self)
+
+    async def bootstrap(self) -> None:
+        """Come after a while."""
+        loop = asyncio.get_running_loop()
+        here = loop.create_future()
+        loop.call_later(SHORT_S, here.set_result, None)
+        try:
+            await here
+            self.said.append("came")
+        except asyncio.CancelledError:
+            self.said.append("broken off")
+            raise
+
+    async def set_topics(self, _topics: list[str]) -> None:
+        """Take the topic."""
+
+    async def close(self) -> None:
+        """Close what came."""
+        self.said.append("closed")
+
+
+def test_a_connection_in_the_making_is_not_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver closes only what has come: a socket that was broken off would stay open."""
+    monkeypatch.setattr(driver, "AIOKafkaClient", SlowToCome)
+    line = Line(BrokerAddress("127.0.0.1:9"), "kz.outbox")
+    assert line.ask(0, 0.0) is None
+    line.close()
+    assert [each.said for each in SlowToCome.made] == [["came", "closed"]]
