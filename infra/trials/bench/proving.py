@@ -86,7 +86,7 @@ def prove(folder: Path, leaves: int) -> Proved:
         proof, seconds = _least(partial(_proof, files, index, leaves), TIMES)
         took.seconds.append(seconds)
         verify_inclusion(_leaf(files, index, leaves), index, head, proof)
-    return Proved(took, resident_mb("VmHWM"))
+    return Proved(took, resident_mb(field="VmHWM"))
 
 
 def prove_with_pymerkle(folder: Path) -> Samples:

@@ -16,9 +16,9 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mb(pid: int | str = "self", field: str = "VmRSS") -> float:
-    """Return the memory of a process in MB; "VmHWM" is the most that it had so far."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+def resident_mb(pid: int | None = None, *, field: str = "VmRSS") -> float:
+    """Return the memory of a process in MB, of this one without `pid`; "VmHWM" is the most that it had so far."""
+    for line in Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
     raise LookupError(field)
