@@ -195,7 +195,8 @@ def test_a_reader_without_a_group_is_refused_nothing(cluster: Broker) -> None:
     for _ in range(3):
         reader.read(1, 1.0)
     reader.close()
-    assert "Denied" not in cluster.log.read_bytes()[seen:].decode(errors="replace")
+    lines = cluster.log.read_bytes()[seen:].decode(errors="replace").splitlines()
+    assert [line for line in lines if f"User:{ngo('kz')} is Denied" in line] == []  # others' clients may still ask
     with pytest.raises(TransportError):
         confluent.admin(cluster.address(ngo("kz"))).set_group_offset(reader_group(KZ), "kz.outbox", 0)
 

@@ -50,8 +50,8 @@ def late():
 clearing = threading.Event()
 threading.Thread(target=late, daemon=True).start()
 with leaving_nothing():
-    start("early")
     try:
+        start("early")
         time.sleep(600)
     finally:
         clearing.set()
