@@ -204,6 +204,12 @@ class Fetched:
         return Batches(place, _Answer(self.data), list(self.aborted), offset, None, None, True, _READ_COMMITTED)
 
 
+async def _closed(client: AIOKafkaClient) -> None:
+    """Close a client and its sockets, which the loop does in its next turn."""
+    await client.close()
+    await asyncio.sleep(0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A question that is with the broker; nobody waits for it beyond `until_s` on the monotonic clock."""
@@ -276,7 +282,6 @@ class Line:
     def close(self) -> None:
         """Free the connection."""
         self.close_client()
-        self._loop.run_until_complete(asyncio.sleep(0))  # a transport closes its socket in the loop's next turn
         self._loop.close()
 
     def close_client(self) -> None:
@@ -286,7 +291,7 @@ class Line:
         client, self._client = self._client, None
         if client is not None:
             with suppress(KafkaError, OSError, TimeoutError):
-                self._run(client.close(), 2.0)
+                self._run(_closed(client), 2.0)
 
     def _forget(self) -> None:
         """Wait no longer for what was asked."""

@@ -166,3 +166,12 @@ def test_a_connection_in_the_making_is_not_broken_off(monkeypatch: pytest.Monkey
     assert line.ask(0, 0.0) is None
     line.close()
     assert [each.said for each in SlowToCome.made] == [["came", "closed"]]
+
+
+def test_a_line_that_asked_nothing_is_closed_inside_of_another_loop() -> None:
+    """A command may run where a loop runs already, and make a reader of which it asks the ends alone."""
+
+    async def close() -> None:
+        Line(BrokerAddress("127.0.0.1:9"), "kz.outbox").close()
+
+    asyncio.run(close())
