@@ -65,7 +65,11 @@ class Publisher:
         self._files.remove_drafts()
         with self._database.reading() as connection:
             known = {each.origin: each for each in ledger.shards(connection)}
-        published = {origin: found.head for origin in self._files.origins() if (found := self._published(origin))}
+        published = {
+            origin: found.head
+            for origin in self._files.origins()
+            if (found := self._believed(origin, self._shown(origin)))
+        }
         for origin in self._files.origins():
             signed_size = known[origin].signed.size if origin in known else 0
             ahead = origin in published and published[origin].size > signed_size
@@ -107,8 +111,11 @@ class Publisher:
                 write_whole(path, published.with_signatures(note.signatures).encode())
 
     def _published(self, origin: str) -> Checkpoint | None:
-        """Return what is published of a log. One that its key did not sign was damaged: it says nothing."""
-        note = self._shown(origin)
+        """Return what is published of a log."""
+        return self._believed(origin, self._shown(origin))
+
+    def _believed(self, origin: str, note: Note | None) -> Checkpoint | None:
+        """Return the checkpoint of a log that is shown. One that its key did not sign was damaged: it says nothing."""
         try:
             if note is not None:
                 verified(note, [self._key_of(origin).verifier])
@@ -227,7 +234,8 @@ class Publisher:
         path = self._files.path(log.origin, CHECKPOINT)
         self._database.require_lead()
         with self._showing:
-            shown, published = self._shown(log.origin), self._published(log.origin)
+            shown = self._shown(log.origin)
+            published = self._believed(log.origin, shown)
             later = published is not None and published.size > head.size and not _has_ended(log)
             if not later and (shown is None or shown.text != note.text):
                 write_whole(path, note.encode())

@@ -126,9 +126,10 @@ class Watchdog:
             return False
         self._seen(steady_ms)
         self._whole_ms, self._blind_ms = steady_ms, None
-        waited, self.lag = any(self.lag.values()), lag  # patience begins with the look that first sees what waits
-        self._rests = positions == self._positions and not (any(lag.values()) or self._open or self._short)
-        if positions != self._positions or not (waited and any(lag.values())):
+        waited, waits = any(self.lag.values()), any(lag.values())
+        self.lag = lag
+        self._rests = positions == self._positions and not (waits or self._open or self._short)
+        if positions != self._positions or not (waited and waits):  # patience begins when it is first seen to wait
             self._positions = positions
             self._moved(steady_ms)
         return bool(self.cut) or (self._moved_ms is not None and steady_ms - self._moved_ms >= self.patience_ms)
