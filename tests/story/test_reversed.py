@@ -21,7 +21,7 @@ from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.referrals import EventStatus
 from support.gateways import consent_file, home_health, line, sent, take_consent, withdraw_all
 from support.nodes import Road
-from support.replays import newest_refused, replay, set_status
+from support.replays import newest_refused, refused_by, replay, set_status
 
 GATES = ["kz", "uz"]
 
@@ -30,15 +30,9 @@ def refuse(own: Road, gate: str) -> tuple[int, int, StoppedRecord]:
     """Let a gate refuse a request to a suspended member; return case, referral and what the gate kept of it."""
     case, number = sent(own.kz)
     own.sync(own.kz)
-    if gate == "uz":
-        own.nodes["kz"].work()
-    set_status(own, OrgStatus.SUSPENDED)
-    own.settle()
-    set_status(own, OrgStatus.ACTIVE)
-    own.settle()
-    own.clock.move(hours=1)
+    kept = refused_by(own, gate)
     assert line(own.kz, number).hop is Hop.REFUSED
-    return case, number, newest_refused(own, gate)
+    return case, number, kept
 
 
 def arrived(own: Road) -> list[EventType]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from refbus.core.directory import OrgStatus
 from refbus.core.vocabulary import EventType
 from refbus.errors import Code
 from refbus.wire.payload import identity_of
@@ -22,7 +21,7 @@ from support.desks import desk_of
 from support.gateways import case_file, consent_file, new_case, refer, take_consent
 from support.homecoming import CHILD_CONSENT
 from support.nodes import Road
-from support.replays import newest_refused, replay, set_status
+from support.replays import newest_refused, refused_by, replay
 
 BABY = {"prs_FirstName": "Тўқима бола", "prs_Birthdate": "2026-05-01", "is_minor": True}
 GUARDIAN = {name: value for name, value in CHILD_CONSENT.items() if name != "majority_on"} | {"assent": "NOT_REQUIRED"}
@@ -154,14 +153,7 @@ def test_a_request_that_was_turned_back_arrives(own: Road, monkeypatch: pytest.M
 def test_what_ended_while_a_request_was_refused_is_told_when_it_is_let_through(own: Road, gate: str, word: str) -> None:
     """A gate refused the request for good, then the baby belonged to it no more, then operators let it through."""
     mother, baby, _ = family(own)
-    if gate == "uz":
-        own.nodes["kz"].work()
-    set_status(own, OrgStatus.SUSPENDED)
-    own.settle()
-    set_status(own, OrgStatus.ACTIVE)
-    own.settle()
-    own.clock.move(hours=1)
-    kept = newest_refused(own, gate)
+    kept = refused_by(own, gate)
     if word == "no":
         say_no(own, baby)
     elif word == "unlinked":

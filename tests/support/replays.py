@@ -17,6 +17,18 @@ def set_status(road: Road, status: OrgStatus) -> None:
     road.publish()
 
 
+def refused_by(road: Road, gate: str) -> StoppedRecord:
+    """Let a gate refuse what is on its way to the shelter, which is suspended meanwhile; return what the gate kept."""
+    if gate == "uz":
+        road.nodes["kz"].work()
+    set_status(road, OrgStatus.SUSPENDED)
+    road.settle()
+    set_status(road, OrgStatus.ACTIVE)
+    road.settle()
+    road.clock.move(hours=1)
+    return newest_refused(road, gate)
+
+
 def newest_refused(road: Road, gate: str) -> StoppedRecord:
     """Return what the gate of a country refused last."""
     return StoppedRecord.parse(road.bus.records(f"{gate}.refused")[-1].value)
