@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -186,6 +187,16 @@ def test_an_outbox_is_read_by_the_gate_alone(cluster: Broker) -> None:
     assert may_read(cluster, gate("kz"), "kz.outbox")
     for other in (agency("kz"), ngo("kz"), gate("uz")):
         assert not may_read(cluster, other, "kz.outbox")
+
+
+def test_a_reader_closes_its_socket_while_the_broker_keeps_its_question(cluster: Broker) -> None:
+    """The broker does not answer the farewell of TLS before the question: nothing is left to the collector."""
+    reader = batchreader.reader(cluster.address(ngo("kz")), f"kz.inbox.{ngo('kz')}")
+    while reader.read(10, 1.0):
+        pass
+    reader.close()
+    del reader
+    gc.collect()  # pytest fails a test in which it finds an open socket
 
 
 def test_a_reader_without_a_group_is_refused_nothing(cluster: Broker) -> None:

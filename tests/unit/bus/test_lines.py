@@ -136,6 +136,7 @@ class SlowToCome:
     made: ClassVar[list[SlowToCome]] = []
 
     def __init__(self, **_settings: object) -> None:
+        self._conns: dict[object, object] = {}
         self.said: list[str] = []
         self.made.append(self)
 
