@@ -33,8 +33,6 @@ _ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "",  # what one process has compiled serves the hundreds that start after it
 }
 _PYTEST = (sys.executable, "-m", "pytest")
-_LEFT_OPEN = ("-W", "ignore:unclosed transport:ResourceWarning", "-W", "ignore:unclosed <socket:ResourceWarning")
-"""aiokafka leaves a socket to the collector where a broker goes away while it connects, as brokers here do."""
 _LOOK_S = 0.5
 
 
@@ -42,7 +40,7 @@ def main() -> int:
     """Run every test; returns the exit status."""
     with files() as folder:
         first = (*_PYTEST, *PARALLEL, "--basetemp", str(folder))
-        beside = {Path(each).name: (*_PYTEST, "-p", "no:cacheprovider", *_LEFT_OPEN, each) for each in SERVICES}
+        beside = {Path(each).name: (*_PYTEST, "-p", "no:cacheprovider", each) for each in SERVICES}
         return together(first, beside, LOGS)
 
 
