@@ -199,6 +199,21 @@ def test_a_reader_closes_its_socket_while_the_broker_keeps_its_question(cluster:
     gc.collect()  # pytest fails a test in which it finds an open socket
 
 
+def test_a_reader_that_takes_more_than_its_share_waits(cluster: Broker) -> None:
+    """A broker that slows somebody answers a question with nothing at all: it is asked again, and nothing ends."""
+    inbox = f"kz.inbox.{ngo('kz')}"
+    assert report_of(cluster, gate("kz"), inbox) is None
+    admin = confluent.admin(cluster.address())
+    admin.set_quotas([QuotaChange(ngo("kz"), {}, {"consumer_byte_rate": 1000.0})])
+    reader = batchreader.reader(cluster.address(ngo("kz")), inbox)
+    for _ in range(20):
+        reader.seek(0)
+        while not reader.read(10, 0.5):
+            pass
+    reader.close()
+    apply(plan(WANTED, admin), admin)
+
+
 def test_a_reader_without_a_group_is_refused_nothing(cluster: Broker) -> None:
     """Its client asks who keeps its group, twice a second while it is refused: no broker's log is filled with that."""
     seen = cluster.log.stat().st_size

@@ -19,6 +19,7 @@ from typing import Any
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
 from aiokafka.errors import (
+    KafkaConnectionError,
     KafkaError,
     LeaderNotAvailableError,
     TopicAuthorizationFailedError,
@@ -320,8 +321,14 @@ class Line:
             raise for_code(self._missing(client, node))
         asked = [(self._topic, [(0, offset, _MOST_FETCHED)])]
         isolation = _READ_COMMITTED if committed else 0
-        answer = await client.send(node, FetchRequest(int(wait_s * 1000), 1, _MOST_FETCHED, isolation, asked))
-        ((_, ((_, code, high, stable, *rest),)),) = answer.topics
+        question = FetchRequest(int(wait_s * 1000), 1, _MOST_FETCHED, isolation, asked)
+        while not (answer := await client.send(node, question)).topics:
+            # KIP-219: a broker that slows somebody answers with no topic at all, and says for how long
+            await asyncio.sleep(max(answer.throttle_time_ms / 1000, _SHORTEST_WAIT_S))
+        try:
+            ((_, ((_, code, high, stable, *rest),)),) = answer.topics
+        except ValueError:
+            raise KafkaConnectionError("an answer to another question") from None
         if code:
             raise for_code(code)
         aborted = rest[1] if answer.API_VERSION >= 11 else rest[-2]  # rest: [log start,] aborted, [replica,] batches

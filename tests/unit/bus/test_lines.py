@@ -16,7 +16,7 @@ from refbus.bus import driver
 from refbus.bus.address import BrokerAddress
 from refbus.bus.batchreader import BatchReader
 from refbus.bus.confluent_offsets import TopicOffsets, asker
-from refbus.bus.driver import Line
+from refbus.bus.driver import Fetched, Line
 from refbus.errors import Code, SetupError, TransportError
 
 SHORT_S = 0.05
@@ -167,6 +167,65 @@ def test_a_connection_in_the_making_is_not_broken_off(monkeypatch: pytest.Monkey
     assert line.ask(0, 0.0) is None
     line.close()
     assert [each.said for each in SlowToCome.made] == [["came", "closed"]]
+
+
+class Told:
+    """An answer of a broker."""
+
+    API_VERSION = 4
+    throttle_time_ms = 1
+
+    def __init__(self, *topics: object) -> None:
+        self.topics = topics
+
+
+class Telling(SlowToCome):
+    """The driver's client of a broker that gives these answers, one after the other."""
+
+    answers: ClassVar[list[Told]] = []
+
+    @property
+    def cluster(self) -> Telling:
+        """Return itself, which knows where the topic is."""
+        return self
+
+    def leader_for_partition(self, _place: object) -> int:
+        """Return the one broker."""
+        return 1
+
+    async def send(self, _node: int, _question: object) -> Told:
+        """Return the next answer."""
+        return self.answers.pop(0)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """Return a line to it."""
+    monkeypatch.setattr(driver, "AIOKafkaClient", Telling)
+    line = Line(BrokerAddress("127.0.0.1:9"), "kz.outbox")
+    yield line
+    line.close()
+
+
+def test_a_broker_that_slows_somebody_is_asked_again(told: Line) -> None:
+    """It answers with no topic at all; before, that ended the process of whoever asked."""
+    Telling.answers[:] = [Told(), Told(), Told(("kz.outbox", [(0, 0, 7, 5, [], b"batch")]))]
+    assert told.fetch(3, 0.0) == Fetched(b"batch", (), 5, 7)
+    Telling.answers[:] = [Told(), Told(("kz.outbox", [(0, 0, 7, 5, [], b"batch")]))]
+    assert told.ask(3, PATIENCE_S) == Fetched(b"batch", (), 5, 7)
+
+
+@pytest.mark.parametrize("topics", [[("kz.outbox", [])], [("kz.outbox", [(0,)])], [(), ()], ["kz.outbox"]])
+@pytest.mark.parametrize("question", [lambda line: line.fetch(3, 0.0), lambda line: line.ask(3, PATIENCE_S)])
+def test_an_answer_to_another_question_is_a_broker_that_is_away(
+    told: Line, question: Callable[[Line], None], topics: list[object]
+) -> None:
+    """Whatever a broker says ends no process; the connection is left, as nothing on it can be believed."""
+    Telling.answers[:] = [Told(*topics)]
+    with pytest.raises(TransportError) as refused:
+        question(told)
+    assert refused.value.code is Code.BROKER_UNREACHABLE
+    assert Telling.made[-1].said[-1] == "closed"
 
 
 def test_a_line_that_asked_nothing_is_closed_inside_of_another_loop() -> None:
