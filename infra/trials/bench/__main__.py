@@ -35,7 +35,7 @@ from bench import (
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.pinned import in_child, measured_core, other_cores, pool
 from bench.report import Measure, keep, machine, table, write
-from bench.stage import Stage, staged
+from bench.stage import EndedError, Stage, staged
 from demo.processes import leaving_nothing
 from demo.world import ROOT
 
@@ -171,6 +171,10 @@ class Bench:
         except TimeoutError as late:
             self.failed.append(f"{name}: {late} did not happen in time")
             self.say(f"part {name} FAILED: {late}")
+            return
+        except EndedError as ended:
+            self.failed.append(f"{name}: {ended}")
+            self.say(f"part {name} FAILED: {ended}")
             return
         self.measures += found
         write(OUT / "report.json", self.measures)

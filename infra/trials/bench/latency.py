@@ -61,7 +61,8 @@ def measure(stage: Stage, rates: Mapping[int, int] = RATES) -> list[Measure]:
     with opened(stage, case.sender) as sender, opened(stage, case.recipient) as recipient:
         ends = Road(sender, recipient, case)
         for rate, count in rates.items():
-            found += _at(stage, ends, rate, count)
+            with stage.unbroken():
+                found += _at(stage, ends, rate, count)
     return found
 
 

@@ -21,6 +21,11 @@ from refbus.bus.cluster import KafkaCluster
 from refbus.bus.port import TopicState
 from refbus.core.ids import CountryCode, OrgId
 
+
+class EndedError(Exception):
+    """A process ended while it was measured, and may have begun again: nothing can be said of it."""
+
+
 _FOR_SHOW = ("REFBUS_CLOCK_FILE", "REFBUS_GATE_RESEND_SECONDS")
 
 
@@ -61,6 +66,17 @@ class Stage:
         services = {name: (service.pid,) for name, service in self.stack.services.items()}
         return services | {"brokers": tuple(each.pid for one in set(self.world.brokers.values()) for each in one.each)}
 
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """Raise EndedError when a process that runs now has ended meanwhile, whatever else went wrong by that."""
+        before = self.pids
+        try:
+            yield
+        finally:
+            gone = [name for name, pids in before.items() if self.pids.get(name) != pids or not all(map(_runs, pids))]
+            if gone:
+                raise EndedError(f"{', '.join(gone)} ended meanwhile")
+
     def operator(self, country: CountryCode) -> BrokerAddress:
         """Return how the operator reaches the cluster of a country."""
         return self.world.brokers[country].address()
@@ -89,6 +105,10 @@ class Stage:
         self.stack.services[name] = service
         self.stack.wait_ready([name])
         return service
+
+
+def _runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def without_show(environment: Mapping[str, str]) -> dict[str, str]:

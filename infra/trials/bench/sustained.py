@@ -32,7 +32,8 @@ def measure(stage: Stage, minutes: int) -> list[Measure]:
     stage.start_auditor(ORIGIN)
     case = road(stage)
     with opened(stage, case.sender) as sender, opened(stage, case.recipient) as recipient, Sampler(stage) as sampler:
-        ways = Road(sender, recipient, case).run(RATE * 60 * minutes, 1 / RATE)
+        with stage.unbroken():
+            ways = Road(sender, recipient, case).run(RATE * 60 * minutes, 1 / RATE)
         memory = sampler.by_minute(minutes)
     return [*latencies(ways, minutes), *memories(memory)]
 
