@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from chaos.cases import Mix, Road, scripts
+from chaos.crashes import crashes
 from chaos.evidence import examine
 from chaos.ground import Ground
 from chaos.judging import Tally
@@ -87,11 +88,15 @@ class Scenario:
             ground.collect()
             tally = examine(ground, self.countries)
             tally.join(more)
+            failed = [] if self.control else crashes(ground.world.folder / "log")
+            ground.measured["services that failed"] = len(failed)
         finally:
             ground.close()
         missing = [name for name in self.requires if not ground.faults[name]]
         if missing and not stuck:
             stuck = f"not injected: {', '.join(missing)}"
+        if failed and not stuck:
+            stuck = f"a service failed without a code: {failed[0]}"
         seconds = time.monotonic() - began
         return Result(self.name, self.control, sent, ground.faults, tally, seconds, stuck, ground.measured)
 
