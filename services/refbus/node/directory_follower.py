@@ -10,7 +10,7 @@ from collections.abc import Callable
 from refbus.bus.port import Reader
 from refbus.core.directory import Directory, DirectoryHistory
 from refbus.each import each
-from refbus.errors import Code, RefbusError, SetupError, StoreError
+from refbus.errors import Code, RefbusError, SetupError, StoreError, TransportError
 from refbus.trust.member.profile import is_profile
 from refbus.trust.reader.assembly import Problem
 from refbus.trust.reader.history import History
@@ -90,7 +90,7 @@ class DirectoryFollower:
         reader = self._reader = self._reader or self._connect()
         records = reader.read(_BATCH, wait_s)
         each(records, lambda record: self.take(record.value), _left_out, stops=(SetupError,))
-        if not records:
+        if not records and not self.caught_up.is_set() and _at_end(reader):
             self.caught_up.set()
 
     def run(self, stop: threading.Event, also: Callable[[], None]) -> None:
@@ -100,6 +100,14 @@ class DirectoryFollower:
             also()
         if self._reader is not None:
             self._reader.close()
+
+
+def _at_end(reader: Reader) -> bool:
+    """Return whether everything was read; nothing came from a broker that is away, too."""
+    try:
+        return reader.position() >= reader.end_offset()
+    except TransportError:
+        return False
 
 
 def _left_out(_: object, error: RefbusError) -> None:

@@ -63,6 +63,21 @@ def test_files_of_the_directory_are_taken_in_order() -> None:
     assert made.caught_up.is_set()
 
 
+def test_a_broker_that_is_away_has_shown_no_directory() -> None:
+    """Nothing comes from it, as from one that has shown all: heartbeats and answers wait for what is unread."""
+    bus = MemoryBus(["kz.directory"])
+    bus.put("kz.directory", DirectoryFile("timestamp.json", b"{}").encode())
+    made = DirectoryFollower(Trust(), lambda: bus.reader("kz.directory"), lambda: 7)  # type: ignore[arg-type]
+    bus.down = True
+    made.turn(0)
+    assert not made.caught_up.is_set()
+    bus.down = False
+    made.turn(0)
+    assert not made.caught_up.is_set()
+    made.turn(0)
+    assert made.caught_up.is_set()
+
+
 def test_a_file_that_breaks_the_reader_keeps_no_later_one_out() -> None:
     """An error that nobody raised on purpose, too: the file is left out and the directory goes on."""
     made, trust = follower("strange.json", "bad.json", "timestamp.json")
