@@ -70,6 +70,9 @@ def was_restored(connection: Connection, now_ms: int) -> bool:
 def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int | None], now_ms: int) -> bool:
     """Give a store a new generation when it goes on from a copy; return whether it does. Before anything is written.
 
+    Where it does not, whatever is in the inboxes is its own, and noted: what waits goes out again, so a second crash
+    before the mark may leave more behind than waits.
+
     `ends`: the end offset of every inbox of the country. `read`: what the consumer group has committed of each source.
     Raises StoreError.
     """
@@ -79,14 +82,16 @@ def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int 
         newer = _newer(connection, ends)
         known = read_inboxes(connection, newer)
         from_ms = last_moment(connection)
+        written = delivered.ends(connection)
+    changes = Changes(delivered={topic: end for topic, end in ends.items() if end > written.get(topic, 0)})
     if not again and not newer:
+        if changes.delivered:
+            commit(store, changes, fence, None, now_ms)
         return False
     new = Generation(os.urandom(_ID_BYTES), from_ms)
-    changes = Changes()
     for topic, more in newer.items():
         row = known.get(topic, InboxRow(topic, 0, bytes(32)))
         changes.inboxes[topic] = InboxRow(topic, row.sequence + more, sha256(new.id + topic.encode()))
-        changes.delivered[topic] = ends[topic]
     changes.settings[_RESTORED] = now_ms.to_bytes(8, "big")
     changes.settings[_GENERATION] = new.id + new.from_ms.to_bytes(8, "big")
     for topic, committed in again.items():

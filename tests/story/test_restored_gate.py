@@ -151,6 +151,25 @@ def test_a_gate_that_only_stops_has_no_new_generation(own: Road, tmp_path: Path)
     assert not WRONG & set(alarm_codes(own.uz))
 
 
+def test_crashes_before_the_same_mark_are_no_restore(own: Road, tmp_path: Path) -> None:
+    """What waits goes out again after each of them, so that more of it is in the inbox than waits."""
+    sent(own.kz)
+    own.settle(step_ms=1)
+    for _ in range(3):
+        own.clock.move(hours=1)
+        node = own.nodes["uz"]
+        node.upkeep.heartbeats()
+        unmarked = node.copy(tmp_path)
+        for _ in range(3):
+            own.settle(step_ms=1)
+            own.put_back("uz", unmarked)
+            unmarked = own.nodes["uz"].copy(tmp_path)
+    own.settle(step_ms=1)
+    beat(own)
+    assert "GATE_RESTORED" not in alarm_codes(own.uz)
+    assert not WRONG & set(alarm_codes(own.uz))
+
+
 def test_a_start_that_is_cut_gives_no_second_generation(own: Road, tmp_path: Path) -> None:
     """What a store was found to lack is noted with its generation, so the next start has nothing new to find."""
     copy = own.nodes["kz"].copy(tmp_path)
