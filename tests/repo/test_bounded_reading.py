@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, parsed
+from support.tree import ROOT, every, parsed
 
 SERVICES = ("refbus/node", "refbus_gate", "refbus_auditor", "refbus_gateway", "refbus_ops")
 NODES = sorted(path for name in SERVICES for path in (ROOT / "services" / name).rglob("*.py"))
@@ -28,7 +28,7 @@ def imported(node: ast.AST) -> set[str]:
     return {each.name for each in node.names} if isinstance(node, ast.Import) else set()
 
 
-@pytest.mark.parametrize("path", NODES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@every(NODES)
 def test_services_read_within_bounds(path: Path) -> None:
     """They ask a `Cluster`: the client alone unpacks a megabyte of a stranger into a gigabyte."""
     assert clients(path) == set()

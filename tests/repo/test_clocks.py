@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files
 
 SERVICES = project_files("services", suffix=".py")
 CLOCK = ROOT / "services" / "refbus" / "clock"
@@ -91,7 +91,7 @@ def _is_difference(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and "now_ms" in ast.unparse(node)
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=name_of)
+@every(SERVICES)
 def test_only_the_clock_reads_the_clock(path: Path) -> None:
     """Services read the machine's clock in `refbus.clock` alone; everything else is given the time that counts."""
     found = readings(parsed(path))
@@ -104,7 +104,7 @@ def test_trials_read_the_same_clock() -> None:
     assert found == set(DATES)
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=name_of)
+@every(SERVICES)
 def test_durations_run_on_the_monotonic_clock(path: Path) -> None:
     """No service compares a difference of wall times, but where it must outlive a start and the reason is given."""
     found = list(durations(parsed(path)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, functions, parsed, project_files
+from support.tree import ROOT, every, functions, parsed, project_files
 
 MODULES = project_files("services", "infra", suffix=".py")
 TESTS = [path for path in project_files("tests", suffix=".py") if path.name.startswith("test_")]
@@ -29,7 +29,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@every(MODULES)
 def test_module_is_small(path: Path) -> None:
     """A module has at most 400 lines (600 if it is one list), a function at most 60."""
     most = _LIST_LINES if path.name in _LISTS else _MODULE_LINES
@@ -47,7 +47,7 @@ def test_a_file_of_tests_is_small() -> None:
     assert max(lines[name] for name in _TOGETHER) <= _LIST_LINES
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "services")], ids=name_of)
+@every([path for path in MODULES if path.is_relative_to(ROOT / "services")])
 def test_library_asserts_nothing(path: Path) -> None:
     """No check is an assert statement, which disappears under -O, and nothing is unpickled or evaluated."""
     tree = parsed(path)
@@ -57,7 +57,7 @@ def test_library_asserts_nothing(path: Path) -> None:
     assert not names & {"eval", "exec", "pickle"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@every(MODULES)
 def test_nothing_is_left_to_do(path: Path) -> None:
     """No note of unfinished work is in the code."""
     text = path.read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def test_exported_names_exist() -> None:
         assert all(hasattr(module, name) for name in exported), package
 
 
-@pytest.mark.parametrize("path", TESTS, ids=name_of)
+@every(TESTS)
 def test_every_test_says_what_it_shows(path: Path) -> None:
     """Each test has a docstring that begins with one sentence on one line: the tests read as a specification."""
     tests = [node for node in functions(path) if node.name.startswith("test_")]
@@ -84,7 +84,7 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
     assert without == []
 
 
-@pytest.mark.parametrize("path", TESTS, ids=name_of)
+@every(TESTS)
 def test_no_test_waits_or_measures_time(path: Path) -> None:
     """No test sleeps, and none asserts how long something took: both fail on a busy machine."""
     tree = parsed(path)
@@ -103,7 +103,7 @@ def _measures_time(statement: ast.Assert) -> bool:
 _MAKES_FILES = {"write_text", "write_bytes", "mkdir", "makedirs", "touch", "chmod", "copyfile", "copytree", "copy2"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "services")], ids=name_of)
+@every([path for path in MODULES if path.is_relative_to(ROOT / "services")])
 def test_one_module_makes_files(path: Path) -> None:
     """Files and folders are made in refbus/files.py alone: private whatever the umask, whole, and flushed."""
     if path == ROOT / "services/refbus/files.py":

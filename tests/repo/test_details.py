@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files
 
 COVERED = (
     "services/refbus_gateway",
@@ -63,7 +63,7 @@ def _text(node: ast.expr) -> str:
     return f"lost {values}" if ".detail" in values or ".strerror" in values else "".join(parts)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.relative_to(ROOT)))
+@every(PATHS)
 def test_the_detail_of_an_error_can_be_said_in_any_language(path: Path) -> None:
     """A new raise has `said("... %(name)s ...", name=name)` where it would have a text of its own."""
     assert bare(parsed(path)) == []

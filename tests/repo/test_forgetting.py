@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, project_files
+from support.tree import ROOT, every, project_files
 
 SERVICES = project_files("services", suffix=".py")
 BY_AGE = {"refbus/node/store/purge.py", "refbus_gateway/store/doings.py"}
@@ -34,7 +34,7 @@ def deletes_by_age(function: Function) -> bool:
     return deletes and any(word in ast.unparse(each) for each in compared for word in TIMES)
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.relative_to(ROOT)))
+@every(SERVICES)
 def test_rows_are_deleted_by_age_in_one_place(path: Path) -> None:
     """A new function that deletes what is older than something is found; its caller must ask the judge of time."""
     name = str(path.relative_to(ROOT / "services"))

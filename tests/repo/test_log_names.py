@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
-from support.tree import ROOT, parsed, project_files
+from support.tree import every, parsed, project_files
 
 SERVICES = [
     *project_files("services/refbus_gate", suffix=".py"),
@@ -30,7 +28,7 @@ def is_named(call: ast.Call) -> bool:
     return bool(said & NAMES)
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.relative_to(ROOT)))
+@every(SERVICES)
 def test_no_log_line_names_an_organisation(path: Path) -> None:
     """The operator asks the store, with the passphrase of its home."""
     calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files
 
 SERVICES = [path for path in project_files("services", suffix=".py") if "versions" not in path.parts]
 PARSERS = {
@@ -65,7 +65,7 @@ def _parsers(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=_name)
+@every(SERVICES)
 def test_foreign_bytes_have_one_reader_for_each_format(path: Path) -> None:
     """A module that parses by itself is listed above, with whose bytes it reads; a new one asks the reader."""
     assert not _parsers(path) or _name(path) in READERS | OWN

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files
 
 PRINTERS = {
     "services/refbus/output.py",
@@ -23,7 +23,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@every(MODULES)
 def test_nothing_is_printed_elsewhere(path: Path) -> None:
     """No echo, no print, no standard output or error: a line of it could be somebody else's."""
     tree = parsed(path)
@@ -35,14 +35,14 @@ QUESTIONS = ROOT / "services/refbus_gateway/cli/prompts.py"
 OF_THE_OFFICE = [path for path in project_files("services/refbus_gateway", suffix=".py") if path != QUESTIONS]
 
 
-@pytest.mark.parametrize("path", OF_THE_OFFICE, ids=name_of)
+@every(OF_THE_OFFICE)
 def test_a_person_is_asked_in_one_place(path: Path) -> None:
     """The questions of click are English: whoever asks at a terminal calls `prompts`."""
     used = {ast.unparse(node) for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute | ast.Name)}
     assert not used & {"click.prompt", "click.confirm", "click.pause", "click.getchar", "click.edit", "input"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@every(MODULES)
 def test_a_page_is_written_with_the_one_function_for_text(path: Path) -> None:
     """HTML is escaped in `refbus.foreign` alone, which shows hidden characters as well."""
     tree = parsed(path)

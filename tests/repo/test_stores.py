@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files
 
 SERVICES = project_files("services", suffix=".py")
 OPENERS = {"FileDatabase", "ServerDatabase", "open_database", "NodeStore.open", "AuditKeys", "Store"}
@@ -31,7 +29,7 @@ def _without_mark(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.relative_to(ROOT / "services")))
+@every(SERVICES)
 def test_a_database_is_opened_with_its_mark(path: Path) -> None:
     """Or the module is one that checks copies, with its reason."""
     name = str(path.relative_to(ROOT / "services"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _NOT_OURS = {".git", ".venv", "var", "dist", "__pycache__", ".hypothesis", ".coverage"}
@@ -37,6 +39,32 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
+
+
+def every(paths: Sequence[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Make one test of a rule about files. It looks at all of them, and its failure names each that breaks the rule.
+
+    A test for each of hundreds of files takes longer than the look.
+    """
+    if not paths:
+        raise ValueError("a rule about no file shows nothing")
+
+    def test_of(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = []
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as failure:
+                    broken.append(f"{path.relative_to(ROOT)}: {failure}")
+            if broken:
+                pytest.fail("\n".join(broken), pytrace=False)
+
+        test.__name__, test.__qualname__, test.__doc__ = rule.__name__, rule.__qualname__, rule.__doc__
+        test.__module__ = rule.__module__
+        return test
+
+    return test_of
 
 
 def _walk(folder: Path) -> Iterator[Path]:
