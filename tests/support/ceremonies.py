@@ -33,6 +33,7 @@ from refbus_gate.home import state_key_file
 from refbus_gateway.home.folder import Home as GatewayHome
 from refbus_gateway.home.keyring import make_store_key
 from support.directories import NOW_MS
+from support.moulds import mould
 
 PASSPHRASE = "fictional passphrase of tests"
 KZ, KG, TM, UZ = (CountryCode(code) for code in ("kz", "kg", "tm", "uz"))
@@ -86,7 +87,7 @@ class Lab:
 
 def lab(folder: Path) -> Lab:
     """Return a fresh copy of the federation of keys/development.toml, published at NOW_MS."""
-    shutil.copytree(template().paths.out, folder / "federation")
+    mould(template().paths.out).pour(folder / "federation")
     return Lab(FederationPaths(folder / "federation"))
 
 

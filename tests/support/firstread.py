@@ -20,6 +20,7 @@ from refbus.core.ids import OrgId
 from refbus.trust.reader.loader import TrustStore
 from support.ceremonies import template
 from support.directories import NOW_MS
+from support.moulds import mould
 
 if TYPE_CHECKING:
     from support.gateways import World
@@ -43,7 +44,7 @@ def store_of(world: World) -> TrustStore:
 
 def put_directory(world: World, folder: Path) -> None:
     """Let a node's directory, which is not there yet, have read what is published now."""
-    shutil.copytree(_read_now(world)[0], folder)
+    mould(_read_now(world)[0]).pour(folder)
 
 
 def _read_now(world: World) -> tuple[Path, TrustStore]:
@@ -56,11 +57,11 @@ def begin(world: World, org_id: OrgId) -> None:
     What a home does at its first round stays in the home: it must write nothing to the bus.
     """
     path = world.lab.paths.home(org_id)
-    if world.clock() != NOW_MS or _files_in(path) != _files_in(template().paths.home(org_id)):
+    if world.clock() != NOW_MS or _files_in(path) != _files_of_template(org_id):
         return
     key = sha256(b"".join((org_id.encode(), *_read_by(world, org_id)))).digest()
     if key in _READ:
-        shutil.copytree(_READ[key], path, dirs_exist_ok=True)
+        mould(_READ[key]).pour(path)
         return
     before = _written(world)
     world.round_of(org_id).close()
@@ -85,6 +86,11 @@ def _files_in(folder: Path) -> set[tuple[str, int, int]]:
     """Return names, sizes and times (ns) of the files below a folder."""
     found = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
     return {(path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in found}
+
+
+@cache
+def _files_of_template(org_id: OrgId) -> set[tuple[str, int, int]]:
+    return _files_in(template().paths.home(org_id))
 
 
 def _temporary() -> Path:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from httpx import Response
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.web.app import application
@@ -21,6 +22,7 @@ from refbus_gateway.web.office import Address, Clocks, Manners, Office
 from support.ceremonies import PASSPHRASE
 from support.desks import desk_of
 from support.gateways import World
+from support.loops import shared_loop
 
 PORT: Final = 8765
 ORIGIN: Final = f"http://127.0.0.1:{PORT}"
@@ -155,6 +157,13 @@ class Person:
         return self.send("/sign-in", passphrase=passphrase)
 
 
+def browser_of(app: ASGIApp) -> Person:
+    """Return a browser that was never here."""
+    client = TestClient(app, base_url=ORIGIN)
+    client.portal = shared_loop()
+    return Person(client)
+
+
 class Pages:
     """The office of a gateway."""
 
@@ -167,7 +176,7 @@ class Pages:
 
     def browser(self) -> Person:
         """Return a browser that was never here."""
-        return Person(TestClient(self.app, base_url=ORIGIN))
+        return browser_of(self.app)
 
     def person(self) -> Person:
         """Return a browser in which somebody signed in."""

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import PurePath
 from types import FrameType
 from typing import Any, Final
 
@@ -92,13 +93,13 @@ class Plans:
         self._asked.clear()
 
     def note(self, connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        """Ask for the plan of a statement that is about to run, once for each store."""
+        """Ask for the plan of a statement that is about to run, once for each kind of store, by its file's name."""
         if connection.dialect.name != "sqlite" or (connection.engine, statement) in self._asked:
             return
         if not _STATEMENT.match(statement) or "sqlite_master" in statement or not _of_services(sys._getframe()):
             return
         self._asked.add((connection.engine, statement))
-        known = (str(connection.engine.url), statement)
+        known = (PurePath(connection.engine.url.database or "").name, statement)
         if known not in self._known:
             raw = connection.connection.driver_connection
             rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters[0] if many else parameters).fetchall()

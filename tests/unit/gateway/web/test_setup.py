@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from refbus.clock import Clock
 from refbus.core.directory import OrgRole
@@ -29,10 +28,11 @@ from refbus_gateway.home.key_changes import REQUEST_FILE
 from refbus_gateway.home.keyring import Keyring
 from refbus_gateway.web.app import application
 from refbus_gateway.web.office import Address, Clocks, Manners, Office
+from support import pages
 from support.commands import Commands, file
 from support.directories import NOW_MS
 from support.gateways import World
-from support.pages import ORIGIN, PORT, Page, Person, Seconds
+from support.pages import PORT, Page, Person, Seconds
 
 NEWCOMER = Profile(OrgId("uz-newc0mer"), CountryCode("uz"), OrgRole.NGO, "Fictional newcomer", ("Legal",), ("uz",))
 WORD = "fictional words of the first person"
@@ -77,7 +77,7 @@ def office_of(world: World, place: Path, address: Address | None = None) -> Offi
 
 def browser_of(office: Office) -> Person:
     """Return a browser that was never here."""
-    return Person(TestClient(application(office), base_url=ORIGIN))
+    return pages.browser_of(application(office))
 
 
 def found_home(browser: Person) -> Page:
