@@ -7,7 +7,9 @@ world.carry()     # what is in an outbox stands in the recipient's inbox: a road
 
 from __future__ import annotations
 
+import copy
 import json
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from refbus.crypto.kem import KemPrivate
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import open_routing
 from refbus.trust.homes import Home as MemberHome
+from refbus.trust.publisher.ceremony import FederationPaths
 from refbus.wire.transport import DirectoryFile, InboxKind, InboxRecord
 from refbus_gateway.cases import casework
 from refbus_gateway.consent import versions, withdrawals
@@ -37,6 +40,8 @@ from refbus_gateway.sync.synchroniser import Round, Synchroniser
 from support import firstread
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER, Lab, lab
 from support.directories import NOW_MS
+from support.moulds import mould
+from support.rounds import Rounds
 
 if TYPE_CHECKING:
     from support.auditlogs import CountryLog
@@ -81,6 +86,20 @@ class World:
         self._sequence: dict[str, int] = {}
         self._carried: dict[str, int] = {}
         self.publish()
+
+    def gone_on(self, folder: Path) -> World:
+        """Return a world of its own in `folder` that goes on where this one came to, whose gateways are all closed.
+
+        It has a copy of the federation with its homes, and a bus with the same records. Nothing was logged so far.
+        """
+        assert not self.logs
+        made = copy.copy(self)
+        mould(self.folder / "federation").pour(folder / "federation")
+        made.folder, made.lab, made.clock, made.logs = folder, Lab(FederationPaths(folder / "federation")), Clock(), {}
+        made.clock.now_ms = self.clock.now_ms
+        made.bus = copy.deepcopy(self.bus, {id(self.clock): made.clock})
+        made._sequence, made._carried = dict(self._sequence), dict(self._carried)
+        return made
 
     def publish(self, *, logged: bool = True) -> None:
         """Put the directory, as it is published now, into every country's topic, and what is `logged` into its log.
@@ -153,11 +172,10 @@ class World:
 
     def exchange(self, *gateways: Gateway) -> None:
         """Let gateways and the road work until nothing moves any more."""
-        while True:
-            for gateway in gateways:
-                self.sync(gateway)
-            if not self.carry():
-                return
+        with closing(Rounds(self.bus, gateways)) as rounds:
+            rounds.go()
+            while self.carry():
+                rounds.go()
 
     def _topic(self, name: str) -> None:
         self.bus.create_topic(TopicState(name, 1, 1, {}))

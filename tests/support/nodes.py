@@ -47,6 +47,7 @@ from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.clocks import steady_clock
 from support.firstread import put_directory
 from support.gateways import World
+from support.rounds import Rounds
 
 
 class Node:
@@ -191,14 +192,14 @@ class Road(World):
     def settle(self, *gateways: Gateway, step_ms: int = 0) -> None:
         """Let gateways, gates and pumps work until nothing moves any more; each round takes `step_ms`."""
         moved = True
-        while moved:
-            self.clock.now_ms += step_ms
-            before = {name: len(self.bus.records(name)) for name in self.bus.states()}
-            for gateway in gateways or self.opened:
-                self.sync(gateway)
-            for node in self.nodes.values():
-                node.work()
-            moved = before != {name: len(self.bus.records(name)) for name in self.bus.states()}
+        with closing(Rounds(self.bus, gateways or self.opened)) as rounds:
+            while moved:
+                self.clock.now_ms += step_ms
+                before = {name: len(self.bus.records(name)) for name in self.bus.states()}
+                rounds.go()
+                for node in self.nodes.values():
+                    node.work()
+                moved = before != {name: len(self.bus.records(name)) for name in self.bus.states()}
 
     def pass_time(self, *, hours: float = 0, days: float = 0) -> None:
         """Let time pass under a directory that is kept fresh, both gates look at what is due, and everything arrive."""
