@@ -8,6 +8,7 @@ world.nodes["kz"].proofs()                  # [LogProofs, ...] that members get
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -49,6 +50,7 @@ from support.directories import (
     log_secret,
     signing_pair,
 )
+from support.moulds import mould
 from support.stores import given_up, place
 
 COUNTRIES = ("kg", "kz", "uz")
@@ -57,11 +59,11 @@ COUNTRIES = ("kg", "kz", "uz")
 class AuditNode:
     """The auditor of one country, and the bus of that country."""
 
-    def __init__(self, world: Auditors, country: str, folder: Path) -> None:
+    def __init__(self, world: Auditors, country: str, folder: Path, bus: MemoryBus | None = None) -> None:
         self.world = world
         self.country = CountryCode(country)
         self.folder = folder
-        self.bus = MemoryBus([f"{country}.{kind}" for kind in ("audit", "federation", "proofs")], world.now)
+        self.bus = bus or MemoryBus([f"{country}.{kind}" for kind in ("audit", "federation", "proofs")], world.now)
         self.alarms: list[Code] = []
         self.answers: list[WitnessResult] = []
         self.open()
@@ -148,6 +150,15 @@ class Auditors:
         self._decisions = 0
         for country in self.countries:
             self.nodes[country] = AuditNode(self, country, folder / country)
+
+    def gone_on(self, folder: Path) -> Auditors:
+        """Return auditors of their own in `folder` that go on where these, which are closed, came to."""
+        made = copy.copy(self)
+        made.nodes = {}
+        for country, node in self.nodes.items():
+            mould(node.folder).pour(folder / country)
+            made.nodes[country] = AuditNode(made, country, folder / country, copy.deepcopy(node.bus, {id(self): made}))
+        return made
 
     def now(self) -> int:
         """Return the time, UTC ms."""

@@ -8,6 +8,7 @@ world.notices(agency("kz"))                # [GateNotice, ...] opened with its k
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections import deque
@@ -60,6 +61,7 @@ from support.clocks import steady_clock
 from support.consents import CATEGORIES, consent_record, provision, signed_bytes
 from support.directories import NOW_MS, Federation, agency, federation, gate, inspector, ngo, signing_key, signing_pair
 from support.envelopes import NOW_HOUR, block_of, fixed, sealed
+from support.moulds import mould
 from support.stores import given_up, place
 
 GROUP = "refbus-gate"
@@ -68,11 +70,11 @@ GROUP = "refbus-gate"
 class Node:
     """The gate of one country with its store, and the bus of that country."""
 
-    def __init__(self, world: World, country: str, folder: Path) -> None:
+    def __init__(self, world: World, country: str, folder: Path, bus: MemoryBus | None = None) -> None:
         self.world = world
         self.country = CountryCode(country)
         self.folder = folder
-        self.bus = MemoryBus(topics_of(country, world.countries), world.now)
+        self.bus = bus or MemoryBus(topics_of(country, world.countries), world.now)
         self.open()
 
     def open(self) -> None:
@@ -171,6 +173,19 @@ class World:
         for country in countries:
             (folder / country).mkdir()
             self.nodes[country] = Node(self, country, folder / country)
+
+    def gone_on(self, folder: Path) -> World:
+        """Return a world of its own in `folder` that goes on where this one, which is closed, came to.
+
+        Its nodes start on copies of the stores, at buses with the same records.
+        """
+        made = copy.copy(self)
+        made.nodes = {}
+        for country, node in self.nodes.items():
+            mould(node.folder).pour(folder / country)
+            bus = copy.deepcopy(node.bus, {id(self): made})
+            made.nodes[country] = Node(made, country, folder / country, bus)
+        return made
 
     def now(self) -> int:
         """Return the time that all nodes see."""

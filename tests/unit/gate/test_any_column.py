@@ -71,8 +71,18 @@ def event(world: World, name: str) -> bytes:
     return _RAW[name]
 
 
-def filled(world: World) -> Node:
-    """Return the gate of kz: two events wait, two are behind no receipt, two are not delivered, two have deadlines."""
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Fill a world once, and close it: each test goes on from there, on copies."""
+    made = World(tmp_path_factory.mktemp("full"))
+    fill(made)
+    made.nodes["uz"].bus.down = False
+    made.close()
+    return made
+
+
+def fill(world: World) -> None:
+    """Let two events wait at the gate of kz, two be behind no receipt, two not delivered, and two have deadlines."""
     kz = world.nodes["kz"]
     for raw in (event(world, "told 1"), event(world, "told 2"), b"first", b"second"):
         world.outbox("kz", raw)
@@ -89,13 +99,13 @@ def filled(world: World) -> Node:
     with kz.store.database.writing() as connection:
         for number, org in enumerate((agency("kz"), ngo("kz"))):
             connection.execute(insert(ping).values(organisation=org, message_id=bytes([number]) * 16, **new))
-    return kz
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Return kz and uz."""
-    made = World(tmp_path)
+def world(full: World, tmp_path: Path) -> Iterator[World]:
+    """Return kz, where something of everything waits, and uz, whose broker is away."""
+    made = full.gone_on(tmp_path)
+    made.nodes["uz"].bus.down = True
     yield made
     made.close()
 
@@ -105,7 +115,7 @@ def test_one_damaged_value_of_any_column_holds_up_no_other(
     world: World, table: Table, column: Column[Any], value: object
 ) -> None:
     """Four events arrive, a deadline is told, an organisation is rung, all lists are shown and old rows forgotten."""
-    kz = filled(world)
+    kz = world.nodes["kz"]
     if not write(kz.folder / "node.db", table, column, value, "state, destination" if table.name == "outgoing" else ""):
         return
     stops = STOPS.get((table.name, column.name))
@@ -131,7 +141,7 @@ def test_one_damaged_value_of_any_column_holds_up_no_other(
 @pytest.mark.parametrize("value", ["damaged", b"damaged", b"", 2**62])
 def test_a_damaged_setting_holds_up_nothing(world: World, value: object) -> None:
     """Each but the proof of the passphrase: the gate starts, events arrive, and it beats."""
-    kz = filled(world)
+    kz = world.nodes["kz"]
     kz.upkeep.heartbeats()
     kz.start_anew()
     names = "UPDATE setting SET value = ? WHERE name <> 'state_key'"
@@ -190,7 +200,7 @@ def looked_at(world: World, kz: Node) -> None:
 @pytest.mark.parametrize("number", [2**63 - 1, 10**12 + 1, -(2**63)])
 def test_a_position_that_no_topic_has_stops_a_gate_by_its_code(world: World, name: str, number: int) -> None:
     """It says POSITION_CONFLICT when it starts, and computes with no such number."""
-    kz, table = filled(world), metadata.tables["position"]
+    kz, table = world.nodes["kz"], metadata.tables["position"]
     assert write(kz.folder / "node.db", table, table.c[name], number)
     with pytest.raises(StoreError) as stopped:
         kz.restart()

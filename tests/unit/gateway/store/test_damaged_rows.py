@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from refbus.errors import Code
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.erasure import demand
 from refbus_gateway.home.confirmation import ANNOUNCED
-from refbus_gateway.home.gateway import Gateway
+from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.inbox import repetitions
 from refbus_gateway.people import users
 from refbus_gateway.people.roles import Role
@@ -29,7 +30,7 @@ from refbus_gateway.store.schema import metadata
 from refbus_gateway.store.tellings import Kind
 from refbus_gateway.store.vault import Vault, join, split
 from refbus_gateway.sync import synchroniser, unreadable
-from support.ceremonies import AGENCY, SHELTER
+from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.commands import Commands
 from support.gateways import World, case_file, consent_file, line, new_case, refer, sent, take_consent
 
@@ -63,6 +64,34 @@ OF_A_CASE = {"cases", "counterparts", "referrals"}
 """What is looked through every hour."""
 
 
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A world whose agency has something in its tables, closed, and the number of its last case."""
+
+    world: World
+    last: int
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Full:
+    """Fill a world once: each test goes on from there, on copies."""
+    world = World(tmp_path_factory.mktemp("full"))
+    kz, last = filled(world)
+    kz.close()
+    return Full(world, last)
+
+
+@pytest.fixture
+def world(full: Full, tmp_path: Path) -> World:
+    """Return a world that goes on from there."""
+    return full.world.gone_on(tmp_path)
+
+
+def opened(world: World) -> Gateway:
+    """Open the agency's gateway as it was left."""
+    return open_gateway(world.home(AGENCY), PASSPHRASE, world.clock)
+
+
 def filled(world: World) -> tuple[Gateway, int]:
     """Return a gateway with a row in each table, the first of each about its first case, and its last case."""
     kz = world.gateway(AGENCY)
@@ -84,11 +113,10 @@ def somebody(number: str) -> Person:
 
 @pytest.mark.parametrize(("table", "column"), SEALED)
 def test_each_list_shows_the_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, column: str
+    world: World, full: Full, capsys: pytest.CaptureFixture[str], table: str, column: str
 ) -> None:
     """Whichever sealed column of the store: no list ends, all others are in it, and a damaged case is named."""
-    world = World(tmp_path)
-    kz, last = filled(world)
+    kz, last = opened(world), full.last
     damage(kz, table, column)
     kz.close()
     commands = Commands(world, capsys)
@@ -103,10 +131,9 @@ def test_each_list_shows_the_others(
 
 
 @pytest.mark.parametrize(("table", "column"), SEALED)
-def test_the_work_of_the_others_goes_on(tmp_path: Path, table: str, column: str) -> None:
+def test_the_work_of_the_others_goes_on(world: World, full: Full, table: str, column: str) -> None:
     """A turn of `refbus run` sends, another case is referred, stopped and erased, and a person hears of the damage."""
-    world = World(tmp_path)
-    kz, last = filled(world)
+    kz, last = opened(world), full.last
     damage(kz, table, column)
     fresh = new_case(kz, case_file(about="Fictional: a third"))
     take_consent(kz, fresh, consent_file())
@@ -156,11 +183,10 @@ LIST_OF_ALL = (
 
 
 @pytest.mark.parametrize("table", metadata.tables.values(), ids=lambda table: str(table.name))
-def test_no_column_of_any_table_ends_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str], table: Table) -> None:
+def test_no_column_of_any_table_ends_a_list(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], table: Table
+) -> None:
     """Whatever stands in it, sealed or open: each list is shown, or a code says that the home is damaged."""
-    world = World(tmp_path)
-    kz, _ = filled(world)
-    kz.close()
     home = world.home(AGENCY).path
     sound = shutil.copytree(home, tmp_path / "sound")
     commands = Commands(world, capsys)
@@ -175,9 +201,9 @@ def test_no_column_of_any_table_ends_a_list(tmp_path: Path, capsys: pytest.Captu
             (home / name).unlink(missing_ok=True)
 
 
-def test_a_damaged_person_or_log_row_hides_no_other(tmp_path: Path) -> None:
+def test_a_damaged_person_or_log_row_hides_no_other(world: World) -> None:
     """The other person is found, the other line is shown, and the log says that it is not whole."""
-    kz, _ = filled(World(tmp_path))
+    kz = opened(world)
     for table in ("people", "doings"):
         damage(kz, table, "body")
     with kz.store.read() as tx:
@@ -208,10 +234,9 @@ def test_a_large_store_is_not_looked_through_again_within_the_hour(
 
 
 @pytest.mark.parametrize("name", [ANNOUNCED, repetitions.NAME])
-def test_a_damaged_note_about_a_restore_holds_up_nothing(tmp_path: Path, name: str) -> None:
+def test_a_damaged_note_about_a_restore_holds_up_nothing(world: World, full: Full, name: str) -> None:
     """Neither what this office said of a restore of its own, nor what others asked for after theirs."""
-    world = World(tmp_path)
-    kz, last = filled(world)
+    kz, last = opened(world), full.last
     with kz.store.write() as tx:
         tx.put(name, b"damaged")
     fresh = new_case(kz, case_file(about="Fictional: a third"))
@@ -224,9 +249,9 @@ def test_a_damaged_note_about_a_restore_holds_up_nothing(tmp_path: Path, name: s
     kz.close()
 
 
-def test_damaged_drafts_are_none(tmp_path: Path) -> None:
+def test_damaged_drafts_are_none(world: World) -> None:
     """What is kept next takes their place."""
-    kz, _ = filled(World(tmp_path))
+    kz = opened(world)
     draft = drafts.Draft("form", {"field": ["text"]}, 1, 1)
     with kz.store.write() as tx:
         drafts.put(tx, "1", {"form": draft})
