@@ -146,11 +146,14 @@ def take_proven(gateway: Gateway, files: Iterable[tuple[str, bytes]], proofs: Ma
 
 def waiting(gateway: Gateway, tx: Transaction) -> Waiting:
     """Return what waits for the log and what it has not confirmed; nothing where no log is demanded."""
+    return _waiting(gateway, tx, _current(gateway, tx))
+
+
+def _waiting(gateway: Gateway, tx: Transaction, current: _Version | None) -> Waiting:
     directory = gateway.newest_directory()
     if directory is None or not demands_log(directory, gateway.country):
         return Waiting(None, 0, None)
     since = [version.timestamp.arrived_ms for version in _ahead(gateway, tx)]
-    current = _current(gateway, tx)
     unproven = 0 if current is None else current.unproven
     first_ms = current.timestamp.arrived_ms if current and unproven else None
     return Waiting(min(since, default=None), unproven, first_ms)
@@ -198,7 +201,8 @@ def _look_after(gateway: Gateway) -> None:
     """Drop what is superseded; tell a person when something waits too long, and take that back when it does not."""
     now_ms = gateway.now_ms()
     with gateway.store.read() as tx:
-        current, state = _current(gateway, tx), waiting(gateway, tx)
+        current = _current(gateway, tx)
+        state = _waiting(gateway, tx, current)
         old = [] if current is None or not current.complete else _superseded(tx, current)
         standing = any(each.code == Code.DIRECTORY_UNLOGGED for each in alarms.standing_alarms(tx))
     late = [
