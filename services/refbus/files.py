@@ -14,7 +14,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -30,12 +30,17 @@ _AS_IT_IS: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0
 """No link is followed, and no byte is changed; a system that has no such flag does neither, or needs no asking."""
 
 
-def write_whole(path: Path, content: bytes, *, flush: bool = True) -> None:
+def write_whole(path: Path, content: bytes, *, flush: bool = True, still: Callable[[], bool] = lambda: True) -> None:
     """Write `content` to `path` in one step, making folders as needed. Raises StoreError.
 
     Without `flush` a power failure may leave it empty or old; only for what is verified before use and can come again.
+    `still` is asked when the content is on the disk, right before it takes its place: what is there stays unless it is
+    so. Between answer and step is nothing that waits, so that whoever is frozen is most likely frozen before it.
     """
     with store_errors(path.name), _draft(path, content, flush=flush) as draft:
+        if not still():
+            draft.unlink()
+            return
         draft.replace(path)
         if flush:
             flush_folder(path.parent)

@@ -141,14 +141,17 @@ class AuditorCore:
 
     def turn(self) -> None:
         """Bring files, cosignatures and proofs up to date with the store. Raises StoreError."""
-        for log in self.shards():
+        logs, changed = self.shards(), False
+        for log in logs:
             if log.standing is not Standing.ENDED and self._confirmed(log):
                 if log.standing is Standing.REBUILT:
                     self._settle(log)
-                self.publisher.publish(log)
-        self._cosign()
+                published = self.publisher.publish(log) is not None
+                changed |= published or log.standing is Standing.REBUILT
+        self._cosign(self.shards() if changed else logs)
         self._prove()
         self.outbound.poll()
+        self.publisher.look(self.shards, self.clock.steady_ms())
 
     def shards(self) -> list[Shard]:
         """Return all logs, oldest first."""
@@ -188,8 +191,7 @@ class AuditorCore:
         keys = self._keys()
         return keys is not None and half_year in keys.logs
 
-    def _cosign(self) -> None:
-        logs = self.shards()
+    def _cosign(self, logs: Sequence[Shard]) -> None:
         witnesses = [each for each in self.directory().countries() if each != self.country]
         for log in (each for each in logs if each.standing is not Standing.ENDED):
             try:

@@ -38,18 +38,26 @@ class LogFolder:
         """Remove what a killed process left half written. Raises StoreError."""
         remove_drafts(self._folder)
 
-    def reader(self, origin: str) -> Callable[[Tile], bytes]:
-        """Return what gives the bytes of a tile of a log. It raises UntrustedError AUDIT_INVALID for a missing one."""
+    def reader(self, origin: str, *, remember: bool = True) -> Callable[[Tile], bytes]:
+        """Return what gives the bytes of a tile of a log. It raises UntrustedError AUDIT_INVALID for a missing one.
+
+        Unless it may `remember`, each is read from the disk.
+        """
+        full = self._full if remember else self._read_full
 
         def read(tile: Tile) -> bytes:
             if tile.width == WIDTH:
-                return self._full(origin, tile)
+                return full(origin, tile)
             path = self.path(origin, tile.path)
             if path.is_file():
                 return path.read_bytes()
-            return self._full(origin, Tile(tile.level, tile.index))[: tile.width * HASH_SIZE]
+            return full(origin, Tile(tile.level, tile.index))[: tile.width * HASH_SIZE]
 
         return read
+
+    def forget(self) -> None:
+        """Read every tile from the disk again: some were mended."""
+        self._full.cache_clear()
 
     def _read_full(self, origin: str, tile: Tile) -> bytes:
         try:

@@ -39,6 +39,9 @@ REBUILT = "rebuilt"
 """Setting: when entries came back from published files, ms UTC in eight bytes."""
 RESTORED = "restored"
 """Setting: the store is a copy, and no log has begun in it since; the next may have been signed before."""
+_WHOLE = "whole "
+"""Setting, with the half-year of a log: its entries and files were looked at whole, and what came since was written."""
+_YES = b"yes"
 _AT_ONCE = 256
 Name = tuple[str, bytes, bytes]
 """What an entry says: its writer, its decision id, its leaf."""
@@ -259,12 +262,27 @@ def doubt(connection: Connection) -> None:
     """Note that this store is a copy: every log that grows, and the next to begin, waits for every witness."""
     growing = shard.c.standing == Standing.GROWS
     connection.execute(update(shard).where(growing).values(standing=Standing.REBUILT))
+    connection.execute(delete(setting).where(setting.c.name.startswith(_WHOLE)))
     put_setting(connection, RESTORED, b"")
 
 
 def settle(connection: Connection, origin: str) -> None:
     """Note that every witness has cosigned what a rebuilt log signed last."""
     connection.execute(update(shard).where(shard.c.origin == origin).values(standing=Standing.GROWS))
+
+
+def is_whole(connection: Connection, origin: str) -> bool:
+    """Whether the entries and files of a log were once looked at whole, and nothing was found amiss since."""
+    return get_setting(connection, _whole_name(origin)) == _YES
+
+
+def note_whole(connection: Connection, origin: str, *, whole: bool) -> None:
+    """Note that the entries and files of a log are what they must be, or that this is not known."""
+    put_setting(connection, _whole_name(origin), _YES if whole else b"")
+
+
+def _whole_name(origin: str) -> str:
+    return _WHOLE + origin.rpartition("/")[2]
 
 
 def may_be_signed(logs: Sequence[Shard], origin: str) -> bool:

@@ -28,11 +28,12 @@ from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
 from refbus.tlog.note import Note, verified
 from refbus.tlog.proofs import Head
-from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, level_sizes, split_hashes, tile_of, tiles_after
+from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, split_hashes, tile_of, tiles_after
 from refbus_auditor import ledger
 from refbus_auditor.files import CHECKPOINT, LogFolder
 from refbus_auditor.known import kept_newer
 from refbus_auditor.ledger import Shard, Standing
+from refbus_auditor.repair import Repair
 from refbus_auditor.store.tables import shard
 
 _log = logging.getLogger("refbus.auditor.publishing")
@@ -51,6 +52,8 @@ class Publisher:
         self._files = files
         self._key_of = key_of
         self._evidence = evidence
+        self._repair = Repair(database, files)
+        self._seen: dict[str, tuple[int, ...] | None] = {}
         self._showing = threading.Lock()  # answers of witnesses arrive in another thread than the one that publishes
 
     def recover(self) -> None:
@@ -76,12 +79,14 @@ class Publisher:
             if (ahead or self._is_over(origin)) and not _has_ended(known.get(origin)):
                 raise SetupError(Code.LOG_ROLLED_BACK, "the published checkpoint is ahead of the store")
         self._require_shown(list(known.values()))
+        doubted = [each for each in known.values() if not self._repair.is_whole(each)]
+        for each in doubted:
+            self._repair.doubt(each)
         for each in known.values():
             self._require_one_history(each, published.get(each.origin, each.signed))
+        for each in doubted:
+            self._repair.mend(each)
         for each in known.values():
-            mended = self._mend_tiles(each)
-            if mended:
-                _log.warning("%d files of %s were missing or damaged and are made anew", mended, each.origin)
             self._sign(each, each.signed)
             self._say_end(each)
 
@@ -92,6 +97,7 @@ class Publisher:
         another process signed meanwhile.
         """
         if log.head.size == log.signed.size:
+            self._show_again(log)
             return None
         self._write_tiles(log)
         if tree_root(TileTrees(self._files.reader(log.origin), log.head.size), log.head.size) != log.head.root:
@@ -104,15 +110,14 @@ class Publisher:
     def add_cosignatures(self, note: Note) -> None:
         """Show the cosignatures of `note` in the published checkpoint, if that is still the newest one."""
         origin = Checkpoint.parse(note.text).origin
-        path = self._files.path(origin, CHECKPOINT)
         with self._showing:
             published = self._shown(origin)
             if published is not None and published.text == note.text:
-                write_whole(path, published.with_signatures(note.signatures).encode())
+                self._show(origin, published.with_signatures(note.signatures), lambda shown: shown == published)
 
-    def _published(self, origin: str) -> Checkpoint | None:
-        """Return what is published of a log."""
-        return self._believed(origin, self._shown(origin))
+    def look(self, logs: Callable[[], Sequence[Shard]], steady_ms: int) -> None:
+        """Look at another slice of the files of all logs, and mend them. Raises StoreError as `Repair.look`."""
+        self._repair.look(logs, steady_ms)
 
     def _believed(self, origin: str, note: Note | None) -> Checkpoint | None:
         """Return the checkpoint of a log that is shown. One that its key did not sign was damaged: it says nothing."""
@@ -137,13 +142,8 @@ class Publisher:
             except RefbusError as error:
                 _log.critical("a checkpoint in evidence/ does not count: %s", error.code)
                 continue
-            if not ledger.begins_nothing_new(logs, older, self._root_of):
+            if not ledger.begins_nothing_new(logs, older, self._repair.root_of):
                 raise SetupError(Code.LOG_ROLLED_BACK, "a witness has cosigned what is not in this log")
-
-    def _root_of(self, log: Shard, size: int) -> bytes:
-        """Return the root of the first entries of a log, by the store: tiles may be damaged. Raises StoreError."""
-        with self._database.reading() as connection:
-            return ledger.head_of(connection, log.origin, size).root
 
     def _shown(self, origin: str) -> Note | None:
         """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""
@@ -155,57 +155,24 @@ class Publisher:
             return None
 
     def _require_one_history(self, log: Shard, published: Head) -> None:
-        """Require that entries lead to what was signed, and before that to what is `published`, where it is no more."""
-        with self._database.reading() as connection:
-            ledger.require_sound(connection, log)
-            if published.size > log.signed.size or published == log.signed:
-                return
-            if ledger.head_of(connection, log.origin, published.size) != published:
-                raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
-
-    def _mend_tiles(self, log: Shard) -> int:
-        """Write anew what of the files of the signed tree is missing or another; return how many. Raises StoreError."""
-        origin, size = log.origin, log.signed.size
-        below, mended = list[bytes](), 0
-        for level, count in level_sizes(size):
-            full = list[bytes]()
-            for start in range(0, count, WIDTH):
-                tile = Tile(level, start // WIDTH, min(WIDTH, count - start))
-                if level == 0:
-                    entries = self._entries(origin, tile)
-                    mended += self._mend(origin, Tile(None, tile.index, tile.width).path, encode_bundle(entries))
-                    hashes = [leaf_hash(each) for each in entries]
-                else:
-                    hashes = below[start : start + tile.width]
-                mended += self._mend(origin, tile.path, b"".join(hashes))
-                full += [complete_root(hashes)] if tile.width == WIDTH else []
-            below = full
-        return mended
-
-    def _mend(self, origin: str, relative: str, content: bytes) -> bool:
-        path = self._files.path(origin, relative)
-        if path.is_file() and path.read_bytes() == content:
-            return False
-        write_whole(path, content)
-        return True
+        """Require that what is signed begins with what is `published`, where that is no more."""
+        if published.size > log.signed.size or published == log.signed:
+            return
+        if self._repair.root_of(log, published.size) != published.root:
+            raise UntrustedError(Code.LOG_FORKED, "the published checkpoint has another root than the store")
 
     def _write_tiles(self, log: Shard) -> None:
         for tile in tiles_after(log.signed.size, log.head.size):
             if tile.level is None:
                 continue
             if tile.level == 0:
-                entries = self._entries(log.origin, tile)
+                entries = self._repair.entries(log.origin, tile)
                 bundle = Tile(None, tile.index, tile.width)
                 write_whole(self._files.path(log.origin, bundle.path), encode_bundle(entries))
                 hashes = [leaf_hash(each) for each in entries]
             else:
                 hashes = self._above(log, tile.level, tile)
             write_whole(self._files.path(log.origin, tile.path), b"".join(hashes))
-
-    def _entries(self, origin: str, tile: Tile) -> list[bytes]:
-        start = tile.index * WIDTH
-        with self._database.reading() as connection:
-            return ledger.leaves(connection, origin, start, start + tile.width)
 
     def _above(self, log: Shard, level: int, tile: Tile) -> list[bytes]:
         """Return the hashes of a tile above level 0: those signed before, then one for each newly full tile below."""
@@ -223,6 +190,8 @@ class Publisher:
         with self._database.writing() as connection:
             if connection.execute(change).rowcount != 1:
                 raise StoreError(Code.POSITION_CONFLICT, "another process signed a checkpoint")
+            if log.signed.size == 0:  # the first files of a log: all of them were written just now
+                ledger.note_whole(connection, log.origin, whole=True)
 
     def _sign(self, log: Shard, head: Head) -> Note:
         """Sign and publish a state that is in the store. Repeating it changes nothing; cosignatures are kept.
@@ -231,15 +200,33 @@ class Publisher:
         that goes on the published size never falls. Raises StoreError STORE_TAKEN_OVER.
         """
         note = sign_checkpoint(Checkpoint(log.origin, head.size, head.root), self._key_of(log.origin))
-        path = self._files.path(log.origin, CHECKPOINT)
-        self._database.require_lead()
-        with self._showing:
-            shown = self._shown(log.origin)
+
+        def gives_way(shown: Note | None) -> bool:
             published = self._believed(log.origin, shown)
             later = published is not None and published.size > head.size and not _has_ended(log)
-            if not later and (shown is None or shown.text != note.text):
-                write_whole(path, note.encode())
+            return not later and (shown is None or shown.text != note.text)
+
+        self._database.require_lead()
+        with self._showing:
+            if gives_way(self._shown(log.origin)):
+                self._show(log.origin, _with_quorum(log, note), gives_way)
         return note
+
+    def _show(self, origin: str, note: Note, gives_way: Callable[[Note | None], bool]) -> None:
+        """Put a note in the place of the checkpoint if what is there `gives_way`, when the new one is on the disk."""
+        path = self._files.path(origin, CHECKPOINT)
+        write_whole(path, note.encode(), still=lambda: gives_way(self._shown(origin)))
+
+    def _show_again(self, log: Shard) -> None:
+        """See that what was signed last is what is published.
+
+        Whoever was frozen in the very step in which its checkpoint took its place, and led no more when it went on, has
+        put an older one there. It stays for one turn.
+        """
+        found = _state_of(self._files.path(log.origin, CHECKPOINT))
+        if found is None or found != self._seen.get(log.origin):
+            self._sign(log, log.signed)
+            self._seen[log.origin] = found
 
     def _say_end(self, log: Shard) -> None:
         """Publish that a log has ended, beside its checkpoint."""
@@ -253,6 +240,21 @@ class Publisher:
         for tile in tiles_after(log.signed.size, log.head.size):
             if tile.width == WIDTH:
                 shutil.rmtree(self._files.path(log.origin, tile.path + ".p"), ignore_errors=True)
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes of a file when another takes its place, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _with_quorum(log: Shard, note: Note) -> Note:
+    """Return a checkpoint with its cosignatures, where the store has them."""
+    cosigned = None if log.cosigned is None else Note.parse(log.cosigned)
+    return cosigned if cosigned is not None and cosigned.text == note.text else note
 
 
 def _has_ended(log: Shard | None) -> bool:

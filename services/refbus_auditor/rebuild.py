@@ -298,6 +298,7 @@ def _put(connection: Connection, found: _Log, request: Request) -> tuple[list[st
     origin, size, stored = found.known.origin, found.target.size, found.stored
     if stored is None:
         ledger.begin(connection, origin, request.now_ms)
+    ledger.note_whole(connection, origin, whole=False)
     later = _taken_out(connection, origin, found.kept)
     _add_entries(connection, origin, found.leaves, found.kept)
     edge = edge_of(found.leaves)

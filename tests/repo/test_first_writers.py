@@ -28,7 +28,7 @@ OTHERS = {
     "refbus/trust/publisher/recovery.py restore": "verified bytes of one name; the repository has one publisher",
     "refbus/trust/reader/loader.py add_file": "verified bytes of one name",
     "refbus/trust/reader/loader.py create": "bytes that were given",
-    "refbus_auditor/publication.py _mend": "bytes that follow from the log",
+    "refbus_auditor/repair.py _mend": "bytes that follow from the log",
     "refbus_auditor/witness.py _keep_evidence": "an auditor's store has one owner",
     "refbus_gateway/home/backups.py _copy_head": "the target is a draft",
     "refbus_gateway/home/restore.py swap": "the home is held alone",

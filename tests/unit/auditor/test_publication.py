@@ -16,6 +16,7 @@ from refbus.files import write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.note import Note, verified
 from refbus_auditor import publication
+from refbus_auditor.files import LogFolder
 from refbus_auditor.publication import Publisher
 from refbus_auditor.store.tables import entry, shard
 from support.auditors import AuditNode, Auditors
@@ -231,12 +232,12 @@ def test_late_cosignatures_never_bring_an_older_checkpoint_back(
     node.consume()
     write, ready, done = write_whole, threading.Event(), threading.Event()
 
-    def slow(path: Path, content: bytes) -> None:
+    def slow(path: Path, content: bytes, **options: Any) -> None:
         """Let the other thread go first, when it can."""
         if content == older.encode():
             ready.set()
             done.wait(0.5)
-        write(path, content)
+        write(path, content, **options)
 
     monkeypatch.setattr(publication, "write_whole", slow)
     late = threading.Thread(target=node.core.publisher.add_cosignatures, args=(older,))
@@ -260,6 +261,73 @@ def test_whoever_wakes_late_brings_no_older_checkpoint_back(world: Auditors) -> 
     node.core.publisher._sign(frozen, frozen.signed)
     assert node.note() == newer
     assert Checkpoint.parse(newer.text).size == 2
+
+
+def frozen(world: Auditors, monkeypatch: pytest.MonkeyPatch, *, late: bool) -> Note:
+    """Freeze an auditor while it publishes; another one over the same folder publishes more, before it goes on.
+
+    `late`: in the very step, when the answer is given and the file is not there yet. Return what the other published.
+    """
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    home, found = node.home, list[Note]()
+    other = Publisher(
+        home.database,
+        LogFolder(home.log_folder, node.core.shards()[-1].origin.rpartition("/")[0]),
+        home.secret.log_key,
+        home.evidence,
+    )
+    world.log(1)
+    node.consume()
+
+    def stopped(path: Path, content: bytes, still: Callable[[], bool] = lambda: True, **options: Any) -> None:
+        """Let the other one go on where this one stops."""
+        if path.name != "checkpoint" or found:
+            write_whole(path, content, still=still, **options)
+            return
+        answer = late and still()
+        found.append(node.note())
+        world.log(1)
+        world.settle()
+        found[0] = node.note()
+        write_whole(path, content, still=(lambda: answer) if late else still)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publication, "write_whole", stopped)
+        other.publish(node.core.shards()[-1])
+    assert Checkpoint.parse(found[0].text).size == 3
+    return found[0]
+
+
+def test_whoever_was_frozen_before_the_step_leaves_the_newer_one(
+    world: Auditors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there is looked at when the new one is on the disk already."""
+    newer = frozen(world, monkeypatch, late=False)
+    assert world.nodes["kz"].note() == newer
+
+
+def test_an_older_checkpoint_stays_for_one_turn(world: Auditors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was frozen in the step itself shows an older one; the next turn shows the newer one, cosigned."""
+    newer = frozen(world, monkeypatch, late=True)
+    node = world.nodes["kz"]
+    assert Checkpoint.parse(node.note().text).size == 2
+    node.core.turn()
+    assert node.note() == newer
+    assert len(newer.signatures) > 1
+
+
+def test_a_lost_checkpoint_comes_back_in_one_turn(world: Auditors) -> None:
+    """Whoever takes the file away or damages it: it is signed as before."""
+    node = world.nodes["kz"]
+    world.log(1)
+    world.settle()
+    before, path = node.note(), node.log_folder() / "checkpoint"
+    for damage in (path.unlink, lambda: path.write_bytes(b"damaged"), lambda: path.write_bytes(b"")):
+        damage()
+        node.core.turn()
+        assert node.note() == before
 
 
 def test_a_damaged_cosigned_checkpoint_is_asked_for_again(world: Auditors) -> None:
