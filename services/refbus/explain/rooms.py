@@ -90,6 +90,7 @@ MEMORY: dict[str, Room] = {
     "refbus_auditor/known.py:Known": _REBUILT,
     "refbus_auditor/mail.py:Outbound": _LOGS,
     "refbus_auditor/pieces.py:Pieces": _REBUILT,
+    "refbus_auditor/publication.py:Publisher": _LOGS,
     "refbus_auditor/quotas.py:Budget": _PER_BATCH,
     "refbus_gate/countries.py:Countries": _LOGS,
     "refbus_gate/deliver/lanes.py:Lanes": _LANES,
