@@ -5,6 +5,7 @@ An error with `problems` (a file with several mistakes) has each of them shown: 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 from collections.abc import Callable, Sequence
@@ -20,9 +21,18 @@ from refbus.output import prepare, put_json, say
 from refbus.said import said
 from refbus.usage import usage
 
-_SELDOM: Final = (20_000, 20, 50)
-"""Objects between two looks for circles of them: what a command loads stays, and most commands end soon."""
+_SELDOM: Final = (200_000, 20, 50)
+"""Objects between two looks for circles of them: more than most commands make, and some 20 MB of the others."""
 _NO_COMMAND: Final = re.compile(r"No such command '(.*)'\.")
+
+
+def alone() -> None:
+    """Let nobody look for circles of objects from here to the end: this process is one command, and ends with it.
+
+    `run` sets the collector back as it was, and would begin a last search through all that was loaded.
+    """
+    gc.set_threshold(*_SELDOM)
+    atexit.register(gc.freeze)
 
 
 def run(

@@ -42,7 +42,7 @@ AGES = {
     "services/refbus_gateway/sync/writer.py": "a withdrawal goes out daily; in the future is due now",
     "services/refbus_gateway/sync/proof_reader.py": "a record's age by the broker; far in the future is old",
     "services/refbus_gateway/consent/withdrawals.py": "when a no was last tried; far off either way is due",
-    "services/refbus_gateway/outbox/announcements.py": "word of a restore goes daily for thirty days, across starts",
+    "services/refbus_gateway/outbox/announced.py": "word of a restore goes daily for thirty days, across starts",
     "services/refbus_gateway/inbox/repetitions.py": "a quota of a day, across starts; the future does not count",
     "services/refbus_gate/restored.py": "when a restore was seen, across starts; people are alarmed for a day",
     "services/refbus_gate/clock/upkeep.py": "the last heartbeat in the store; one in the future is due now",

@@ -17,7 +17,7 @@ from refbus.core.vocabulary import DataCategory, EventType
 from refbus.errors import Code, ConsentError, RefbusError, RuleError
 from refbus.wire.transport import InboxRecord
 from refbus_gateway.cases import casework
-from refbus_gateway.consent import amendments, audience
+from refbus_gateway.consent import amendments, audience, endings
 from refbus_gateway.consent.versions import Version
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.forms.consentfile import parse_consent
@@ -175,17 +175,17 @@ def test_a_consent_is_renewed_in_time(own: Road) -> None:
     """The office is warned thirty days before the end; then the person says that it goes on."""
     case, _, there = arrived(own, "renewed", consent_file(valid_until="2026-10-25"))
     with own.kz.store.read() as tx:
-        assert amendments.endings(own.kz, tx) == []
+        assert endings.endings(own.kz, tx) == []
     own.clock.move(days=6)
     _refresh(own)
     with own.kz.store.read() as tx:
-        (ending,) = amendments.endings(own.kz, tx)
+        (ending,) = endings.endings(own.kz, tx)
     assert (ending.case, ending.org, ending.majority, ending.over) == (case, own.shelter, False, False)
     done = amend(own.kz, case, "renew", consent_file(valid_until="2027-01-21"))
     assert done.change is ConsentChange.RENEWED
     own.settle()
     with own.kz.store.read() as tx:
-        assert amendments.endings(own.kz, tx, cases.get(tx, case)) == []
+        assert endings.endings(own.kz, tx, cases.get(tx, case)) == []
     assert open_at(own.uz, there).events[0].hidden == ()
 
 
@@ -238,7 +238,7 @@ def test_another_guardian_the_childs_answer_and_majority(own: Road) -> None:
     own.clock.move(days=16)
     _refresh(own)
     with own.kz.store.read() as tx:
-        (ending,) = amendments.endings(own.kz, tx)
+        (ending,) = endings.endings(own.kz, tx)
     assert (ending.majority, ending.over) == (True, True)
     with pytest.raises(ConsentError) as refused:
         refer(own.kz, case, again=True)

@@ -17,7 +17,7 @@ from refbus.core.vocabulary import DataCategory, Purpose
 from refbus.resources import data_dir
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import case_text, casework
 from refbus_gateway.forms.consent_template import categories, of_answers
 from refbus_gateway.rules import age_check, permission
 from refbus_gateway.store import cases, tellings
@@ -92,7 +92,7 @@ def show(desk: Desk, actor: Actor, number: int, to: OrgId) -> Asking:
         found = cases.get(tx, number)
         file = casework.file_of(gateway, tx, found)
         age = age_check.age_in_case(gateway, tx, found)
-        own_number = casework.file_number(tx, number)
+        own_number = case_text.file_number(tx, number)
     policy, there = gateway.rules(), gateway.directory().policies.get(gateway.organisation(to).country)
     longest = min(each.consent_max_days for each in (policy, there) if each is not None)
     return Asking(

@@ -13,9 +13,9 @@ from refbus.errors import Code
 from refbus.wire.payload import as_decoded
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.cases import casework, onward
-from refbus_gateway.consent import amendments
-from refbus_gateway.consent.amendments import Ending
+from refbus_gateway.cases import case_text, casework, onward
+from refbus_gateway.consent import endings
+from refbus_gateway.consent.endings import Ending
 from refbus_gateway.forms.problems import CaseInvalidError, Problem
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, referrals
@@ -163,7 +163,7 @@ def listed(desk: Desk, actor: Actor, most: int | None = None, skip: int = 0) -> 
         numbers = referrals.numbers_by_case(tx, (case.id for case in live))
         parties = cases.parties_of(tx, live)
         damaged = {case.id: Code.HOME_DAMAGED for case in live if case.id not in parties} | dict(unread)
-        files = casework.file_numbers(tx, [case.id for case in found])
+        files = case_text.file_numbers(tx, [case.id for case in found])
         found += [cases.without_key(tx, number) for number, _ in unread]
     lines = [
         CaseLine(
@@ -186,7 +186,7 @@ def own(desk: Desk, actor: Actor, most: int) -> OwnCases:
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
         numbers = [case.id for case in cases.newest(tx, most, 0, []) if case.own and case.live]
-        files = casework.file_numbers(tx, numbers)
+        files = case_text.file_numbers(tx, numbers)
     return OwnCases(tuple(OwnCase(number, files.get(number)) for number in numbers))
 
 
@@ -196,9 +196,9 @@ def show(desk: Desk, actor: Actor, case: CaseName, language: str, *, codes: bool
     with desk.write() as tx:
         found = named(desk, actor, tx, case)
         file = casework.file_of(desk.gateway, tx, found)
-        endings = amendments.endings(desk.gateway, tx, found)
+        ending = endings.endings(desk.gateway, tx, found)
         age = age_check.age_in_case(desk.gateway, tx, found)
-        own_number = casework.file_number(tx, found.id)
+        own_number = case_text.file_number(tx, found.id)
     request = EventType.REFERRAL_REQUESTED
     return CaseShown(
         found.id,
@@ -208,7 +208,7 @@ def show(desk: Desk, actor: Actor, case: CaseName, language: str, *, codes: bool
         file.categories,
         age.group,
         tuple(age.contradictions),
-        tuple(endings),
+        tuple(ending),
         render(request, as_decoded(request, file.fields), language, codes=codes),
     )
 
@@ -217,7 +217,7 @@ def nickname(desk: Desk, actor: Actor, number: int) -> str | None:
     """Return the worker's own file number of an own case, None where there is none, or no such case."""
     actor.require(Permission.READ_CASES)
     with desk.read() as tx:
-        return casework.file_number(tx, number)
+        return case_text.file_number(tx, number)
 
 
 def copy(desk: Desk, actor: Actor, number: int) -> CaseCopied:

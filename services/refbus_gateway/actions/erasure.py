@@ -8,7 +8,7 @@ from refbus.core.ids import OrgId
 from refbus.errors import Code, RefbusError, StoreError
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Delivery, Desk
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import case_text
 from refbus_gateway.erasure import demand
 from refbus_gateway.store import cases, referrals
 
@@ -104,7 +104,7 @@ def _plan(desk: Desk, number: int) -> Plan:
     with desk.read() as tx:
         found = cases.get(tx, number)
         try:
-            own_number = casework.file_number(tx, number) if found.own and found.live else None
+            own_number = case_text.file_number(tx, number) if found.own and found.live else None
             sender = (
                 None if found.own or not found.live else next((each.org for each in referrals.of_case(tx, found)), None)
             )

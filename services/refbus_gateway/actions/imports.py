@@ -11,7 +11,7 @@ from refbus.said import placed, said
 from refbus_gateway.actions import cases as case_actions
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import case_text, casework
 from refbus_gateway.exchange import records, tables, translation
 from refbus_gateway.exchange.facts import Refused
 from refbus_gateway.exchange.translation import Draft, Taken
@@ -148,7 +148,7 @@ def _known(desk: Desk, drafts: list[Draft]) -> list[tuple[int | None, tuple[Prob
 def _by_number(tx: Transaction) -> dict[str, int]:
     """Return the own cases that live by their file number."""
     own = [case.id for case in cases.newest(tx, None, 0, []) if case.own and case.live]
-    return {number: case for case, number in casework.file_numbers(tx, own).items()}
+    return {number: case for case, number in case_text.file_numbers(tx, own).items()}
 
 
 def _twice(one: Draft, drafts: list[Draft]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from refbus.errors import Code, RuleError
 from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Delivery, Desk
-from refbus_gateway.cases import casework, companions
+from refbus_gateway.cases import case_text, companions
 from refbus_gateway.rules import age_check
 from refbus_gateway.store import cases, links, referrals
 from refbus_gateway.store.links import Link
@@ -113,7 +113,7 @@ def _shown(desk: Desk, tx: Transaction, number: int) -> CaseLinks:
     case.require_live()
     found = companions.links_of(tx, case)
     numbers = [one.other for one in found]
-    files, ages = casework.file_numbers(tx, numbers), dict[int, AgeGroup]()
+    files, ages = case_text.file_numbers(tx, numbers), dict[int, AgeGroup]()
 
     def note_age(other: int) -> None:
         found = cases.get(tx, other)

@@ -13,7 +13,7 @@ from refbus.wire.payload import as_decoded, categories_of
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Desk
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import case_text, casework
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.store import cases
 from refbus_gateway.words.payloads import Sections, Times, render, times
@@ -59,7 +59,7 @@ def show(desk: Desk, actor: Actor, number: int, to: OrgId, language: str) -> Pre
     with desk.read() as tx:
         found = cases.get(tx, number)
         file = casework.file_of(desk.gateway, tx, found)
-        own_number = casework.file_number(tx, number)
+        own_number = case_text.file_number(tx, number)
         consent = beside_value(desk.gateway, tx, found, to)
     permitted = frozenset(consent.categories) if consent else frozenset()
     withheld = tuple(sorted(file.categories - permitted - {DataCategory.SERVICE_NEEDS}))

@@ -18,7 +18,7 @@ from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.consent import ConsentBeside, beside_value
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.status import UnreadCase, UnreadReferral
-from refbus_gateway.cases import casework, companions, retention
+from refbus_gateway.cases import case_text, casework, companions, retention
 from refbus_gateway.cases.retention import EraseDue
 from refbus_gateway.courses import opening, referral_steps
 from refbus_gateway.courses.opening import Doubt, Opened, Shown
@@ -219,7 +219,7 @@ def listed(
         total = referrals.count(tx, own=own)
         lines = overview.referral_lines(tx, own=own, unread=unread, unread_cases=damaged, most=most, skip=skip)
         to_erase = retention.due(desk.gateway, tx, damaged)
-        files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
+        files = case_text.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
         found = referrals.numbers_by_case(tx, referral_steps.cases_to_answer(tx), own=own)
     stop = {number for some in found.values() for number in some}
     return ReferralPage(
@@ -311,7 +311,7 @@ def opened_value(desk: Desk, actor: Actor, tx: Transaction, opened: Opened) -> C
     needed = Action.DISCLOSE if opened.referral.own else Action.REPORT_BACK
     free = opened.view.kind is not CourseKind.REFERRAL or _permits(desk, consent, needed)
     line = overview.referral_line(tx, opened.referral)
-    own_number = casework.file_number(tx, opened.referral.case_id) if opened.referral.own else None
+    own_number = case_text.file_number(tx, opened.referral.case_id) if opened.referral.own else None
     return CourseOpened(
         referral=opened.referral.id,
         case=opened.referral.case_id,

@@ -12,7 +12,7 @@ from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.home import confirmation, officer_list
 from refbus_gateway.home.confirmation import State
-from refbus_gateway.outbox import announcements
+from refbus_gateway.outbox import announced
 from refbus_gateway.rules import permission
 from refbus_gateway.store import cases, consents
 from refbus_gateway.store.session import Transaction
@@ -195,8 +195,8 @@ def _not_known(desk: Desk, tx: Transaction, state: State) -> NotKnown:
     unread: cases.Unread = []
     found = confirmation.to_confirm(tx, unread)
     partners = {party.org for case in found for party in cases.readable_parties(tx, case, _damaged(unread, case.id))}
-    unknown, announced = confirmation.unknown(tx), announcements.find(tx)
-    to = announced.to if announced else {}
+    unknown, known = confirmation.unknown(tx), announced.find(tx)
+    to = known.to if known else {}
     return NotKnown(
         state.made_ms,
         state.restored_ms,

@@ -20,7 +20,7 @@ from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.cases import CaseName, named
 from refbus_gateway.actions.desk import Delivery, Desk
 from refbus_gateway.actions.referrals import CourseOpened, ReferralListed, listed_value, opened_value
-from refbus_gateway.cases import casework
+from refbus_gateway.cases import case_text
 from refbus_gateway.courses import opening, referral_steps, returns, standing
 from refbus_gateway.reports import lookups as refreshing
 from refbus_gateway.reports import overview
@@ -141,7 +141,7 @@ def listed(desk: Desk, actor: Actor) -> tuple[ReturnListed, ...]:
         numbers, _ = lookups.find(tx, Wanted(states=statuses(CourseKind.REPATRIATION)), most=None)
         parts = (overview.referral_lines(tx, numbers=some, unread=[], unread_cases=[]) for some in slices(numbers))
         lines = [line for part in parts for line in part if line.view.kind is CourseKind.REPATRIATION]
-        files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
+        files = case_text.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
         stop = referral_steps.cases_to_answer(tx)
         found = []
         for line in lines:

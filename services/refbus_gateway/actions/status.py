@@ -15,10 +15,10 @@ from refbus.said import said
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.desk import Desk
 from refbus_gateway.actions.officers import FourEyes, four_eyes
-from refbus_gateway.cases import casework, retention
+from refbus_gateway.cases import case_text, retention
 from refbus_gateway.cases.retention import EraseDue
-from refbus_gateway.consent import amendments
-from refbus_gateway.consent.amendments import Ending
+from refbus_gateway.consent import endings
+from refbus_gateway.consent.endings import Ending
 from refbus_gateway.reports import disclosure_report, lookups, overview, terms
 from refbus_gateway.reports.overview import EventLine, Health, Hop, ReferralLine
 from refbus_gateway.reports.terms import Term
@@ -226,7 +226,7 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
     lookups.refresh(gateway)
     with desk.read() as tx:
         health = overview.health(gateway, tx, whole)
-        endings = amendments.endings(gateway, tx, unread=whole)
+        ending = endings.endings(gateway, tx, unread=whole)
         to_erase = retention.due(gateway, tx, whole)
         untold = _untold(desk, tx, whole)
         coming, _ = terms.coming(gateway, tx, whole, MOST_TERMS)
@@ -236,7 +236,7 @@ def overview_of_all(desk: Desk, actor: Actor) -> Overview:
     return Overview(
         found,
         standing_of_home(health),
-        tuple(endings),
+        tuple(ending),
         tuple(to_erase),
         (*unread, *(UnreadReferral(*each) for each in sorted(set(single)))),
         tuple(Untold(*each) for each in untold.items()),
@@ -258,7 +258,7 @@ def of_referral(desk: Desk, actor: Actor, number: int) -> OneReferral:
     with desk.read() as tx:
         line = overview.referral_line(tx, referrals.get(tx, number))
         sealed = outbox.said_of(tx, (event.id for event in line.said))
-        return OneReferral((_standing(sealed, line, casework.file_number(tx, line.referral.case_id)),))
+        return OneReferral((_standing(sealed, line, case_text.file_number(tx, line.referral.case_id)),))
 
 
 def receipts(desk: Desk, actor: Actor, number: int) -> tuple[ReceiptLine, ...]:
@@ -334,7 +334,7 @@ def _untold(desk: Desk, tx: Transaction, unread: cases.Unread) -> dict[int, int]
 def _standings(tx: Transaction, lines: Sequence[ReferralLine], unread: cases.Unread) -> tuple[ReferralStanding, ...]:
     """Return these referrals; of which the envelopes cannot be read is in `unread`."""
     sealed = outbox.said_of(tx, (event.id for line in lines for event in line.said))
-    numbers = casework.file_numbers(tx, {line.referral.case_id for line in lines})
+    numbers = case_text.file_numbers(tx, {line.referral.case_id for line in lines})
     found = one_by_one(
         lines,
         lambda line: _standing(sealed, line, numbers.get(line.referral.case_id)),

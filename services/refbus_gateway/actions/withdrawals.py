@@ -11,7 +11,7 @@ from refbus_gateway.actions import consent
 from refbus_gateway.actions.actor import Actor, Permission
 from refbus_gateway.actions.consent import OrganisationWithdrawn, beside_value
 from refbus_gateway.actions.desk import Delivery, Desk
-from refbus_gateway.cases import casework, onward
+from refbus_gateway.cases import case_text, casework, onward
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.erasure import removal
 from refbus_gateway.home.gateway import Gateway
@@ -103,7 +103,7 @@ def reach(desk: Desk, actor: Actor, number: int) -> Reach:
         case.require_live()
         parties = cases.readable_parties(tx, case, lambda _: None)
         found = tuple(_reached(desk.gateway, tx, case, party.org) for party in parties)
-        own_number = casework.file_number(tx, number) if case.own else None
+        own_number = case_text.file_number(tx, number) if case.own else None
         copies = tuple(casework.copies_of(desk.gateway, tx, case)) if case.own else ()
     return Reach(number, case.own, own_number, found, copies)
 
@@ -119,7 +119,7 @@ def waiting(desk: Desk, actor: Actor, number: int) -> WithdrawalShown | None:
         rows = referral_steps.waiting_withdrawals(tx, referral)
         if not rows:
             return None
-        own_number = casework.file_number(tx, referral.case_id) if referral.own else None
+        own_number = case_text.file_number(tx, referral.case_id) if referral.own else None
         passed_on = tuple(onward.made_from(tx, referral))
     return WithdrawalShown(
         number,

@@ -23,8 +23,8 @@ from refbus_gateway.actions.status import (
     UnreadReferral,
     standing_of_home,
 )
-from refbus_gateway.cases import casework, retention
-from refbus_gateway.consent import amendments
+from refbus_gateway.cases import case_text, retention
+from refbus_gateway.consent import endings
 from refbus_gateway.courses import referral_steps
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import lookups as refreshing
@@ -156,7 +156,7 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
             tx, replace(_ANSWERS, of_cases_of=whose), lambda each: each.own and each.unseen > 0
         )
         news, told = look.listed(tx, replace(_NEWS, of_cases_of=whose), _is_news)
-        endings, to_erase, ended, erased = look.ends(tx)
+        ending, to_erase, ended, erased = look.ends(tx)
         coming, to_come = terms.coming(gateway, tx, look.whole, MOST)
         home = standing_of_home(overview.health(gateway, tx, look.whole))
     return Today(
@@ -166,7 +166,7 @@ def today(desk: Desk, actor: Actor, *, mine: bool = False) -> Today:
         to_answer=answer,
         answers=answers,
         news=news,
-        consents_ending=endings,
+        consents_ending=ending,
         erase_due=to_erase,
         terms=coming,
         home=home,
@@ -267,12 +267,12 @@ class _Look:
 
     def ends(self, tx: Transaction) -> tuple[tuple[Ending, ...], tuple[EraseDue, ...], int, int]:
         """Return the consents that end, what is to be erased, and how many cases there are of each."""
-        by_ms = amendments.warned_by_ms(self.gateway)
-        endings = tuple(amendments.endings(self.gateway, tx, unread=self.whole, most=MOST))
+        by_ms = endings.warned_by_ms(self.gateway)
+        ending = tuple(endings.endings(self.gateway, tx, unread=self.whole, most=MOST))
         due = tuple(retention.due(self.gateway, tx, self.whole, most=MOST))
         more = (lookups.count_ending(tx, by_ms, own=own) for own in (True, False))
         ended, erased = (max(0, each - MOST) for each in more)
-        return endings, due, len(endings) + ended, len(due) + erased
+        return ending, due, len(ending) + ended, len(due) + erased
 
     def unread(self) -> tuple[UnreadCase | UnreadReferral, ...]:
         """Return what could not be read."""
@@ -300,7 +300,7 @@ def _is_late(each: ReferralListed, now_ms: int) -> bool:
 
 def _listed(gateway: Gateway, tx: Transaction, lines: Iterable[ReferralLine]) -> dict[int, ReferralListed]:
     lines = list(lines)
-    files = casework.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
+    files = case_text.file_numbers(tx, {line.referral.case_id for line in lines if line.referral.own})
     stop, rules = referral_steps.cases_to_answer(tx), gateway.known_rules()
     listed = (
         replace(

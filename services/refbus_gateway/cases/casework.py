@@ -6,17 +6,16 @@ import base64
 import dataclasses
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from refbus.core.ids import OrgId, ReferralId
 from refbus.core.vocabulary import DataCategory, EventType
-from refbus.each import each
 from refbus.errors import Code, RuleError, SetupError
 from refbus.said import said
 from refbus.wire.payload import categories_of
-from refbus_gateway.cases import companions, onward
+from refbus_gateway.cases import case_text, companions, onward
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.casefile import CaseFile, RecipientQuery, parse_case
 from refbus_gateway.forms.text import read_json
@@ -129,54 +128,10 @@ def revision_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def file_numbers(tx: Transaction, numbers: Iterable[int]) -> dict[int, str]:
-    """Return the worker's own file number of each of these cases that has one, by the number of the case here.
-
-    A case that cannot be read hides no other: its trouble is told where the case itself is shown.
-    """
-    bodies = cases.own_bodies(tx, numbers)
-    found = dict(each(bodies.items(), lambda one: (one[0], _file_number(one[1])), lambda *_: None))
-    return {case: number for case, number in found.items() if number is not None}
-
-
-def sought_by(bodies: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """Return what each of these cases is looked for by: file number, names, further names and spellings, a line each.
-
-    `bodies`: as of `cases.own_bodies`. A case that cannot be read hides no other.
-    """
-    found = dict(each(bodies.items(), lambda one: (one[0], _sought(one[1])), lambda *_: None))
-    return {case: text for case, text in found.items() if text}
-
-
-def document_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the case file in the body of an own case, as it was written."""
-    found: Mapping[str, Any] = read_json(base64.b64decode(body["file"]))
-    return found
-
-
-def _sought(body: Mapping[str, Any]) -> str:
-    document = document_of(body)
-    person = document.get("person") or {}
-    name = " ".join(filter(None, (person.get("prs_FirstName"), person.get("prs_SecondName"))))
-    reversed_ = " ".join(filter(None, (person.get("prs_SecondName"), person.get("prs_FirstName"))))
-    others = (*(person.get("other_names") or ()), *(person.get("spellings") or ()))
-    return "\n".join(filter(None, (document.get("file_number"), name, reversed_, *others)))
-
-
-def file_number(tx: Transaction, number: int) -> str | None:
-    """Return the worker's own file number of one case, None where it has none or cannot be read."""
-    return file_numbers(tx, [number]).get(number)
-
-
 def notes_of(tx: Transaction, case: Case) -> dict[str, str | None]:
     """Return what the worker wrote of an own case for this office alone. Raises RuleError CASE_UNKNOWN."""
-    document = document_of(cases.body_of(tx, _own(case)))
+    document = case_text.document_of(cases.body_of(tx, _own(case)))
     return {name: document.get(name) for name in ("file_number", "about")}
-
-
-def _file_number(body: dict[str, Any]) -> str | None:
-    number: str | None = document_of(body).get("file_number")
-    return number
 
 
 def deny(tx: Transaction, case: Case, orgs: Collection[OrgId]) -> None:

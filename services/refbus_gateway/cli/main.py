@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -99,8 +97,8 @@ def main(
     arguments: Sequence[str] | None = None, *, environ: Mapping[str, str] | None = None, runtime: Runtime | None = None
 ) -> int:
     """Run the command and return its exit status. The environment is read here and nowhere else."""
-    if arguments is None:  # a process of its own
-        atexit.register(gc.freeze)  # its memory goes as a whole: nobody looks for cycles in it
+    if arguments is None:
+        command.alone()
     chosen = runtime or Runtime(environ if environ is not None else os.environ)
     given = sys.argv[1:] if arguments is None else arguments
     words = partial(_translated, given, chosen.environ)

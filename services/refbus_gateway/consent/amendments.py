@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
-from refbus.core.consent.change import ConsentChange, ends, narrowed
-from refbus.core.consent.record import ConsentRecord, ConsentState
-from refbus.core.consent.rules import minor_until
+from refbus.core.consent.change import ConsentChange, narrowed
+from refbus.core.consent.record import ConsentState
 from refbus.core.ids import OrgId
-from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import DataCategory, Purpose
-from refbus.each import each
 from refbus.errors import Code, ConsentError, RuleError
 from refbus.said import said
-from refbus_gateway.consent import versions
+from refbus_gateway.consent import endings, versions
 from refbus_gateway.consent.versions import Version
 from refbus_gateway.forms.consentfile import ConsentForm
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.store import cases, lookups
-from refbus_gateway.store.cases import Case, Unread
+from refbus_gateway.store.cases import Case
 from refbus_gateway.store.consents import Kept
 from refbus_gateway.store.session import Transaction
 
@@ -37,17 +32,6 @@ CHANGES: Final = {
     "majority": frozenset({ConsentChange.MAJORITY_REACHED}),
 }
 """What each command of `refbus consent` is for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A consent that ends soon or has ended, by its own terms. `majority`: because the person comes of age."""
-
-    case: int
-    org: OrgId
-    ends_ms: int
-    majority: bool
-    over: bool
 
 
 def amend(gateway: Gateway, tx: Transaction, case: Case, form: ConsentForm, command: str) -> Version:
@@ -82,59 +66,9 @@ def stop(
     return versions.follow(gateway, tx, case, last, record)
 
 
-def endings(
-    gateway: Gateway,
-    tx: Transaction,
-    only: Case | None = None,
-    unread: Unread | None = None,
-    most: int | None = None,
-) -> list[Ending]:
-    """Return the consents of own cases that end within the country's days of warning, soonest first.
-
-    One that has ended is among them until the person was asked again. Without a directory only those that have ended.
-    `most`: of so many cases, those that end first. A case that cannot be read hides no other; its number and why go
-    into `unread`.
-    """
-    warn_ms = warned_by_ms(gateway)
-
-    def of_case(case: Case) -> list[Ending]:
-        orgs = (party.org for party in cases.counterparts_of(tx, case))
-        newest = filter(None, (versions.newest(gateway, tx, case, org) for org in orgs))
-        return [_ending(gateway, case, kept.signed.record) for kept in newest if _ends_by(kept, warn_ms)]
-
-    kept = [] if unread is None else unread
-    numbers = [only.id] if only else lookups.ending(tx, warn_ms, own=True, most=most)
-    own = [case for case in cases.of_numbers(tx, numbers, kept) if case.own and case.live]
-    found = each(own, of_case, lambda case, error: kept.append((case.id, error.code)))
-    return sorted((ending for endings_of in found for ending in endings_of), key=lambda ending: ending.ends_ms)
-
-
-def first_end(gateway: Gateway, tx: Transaction, case: Case) -> int | None:
-    """Return when the first standing yes of a case ends (ms UTC), None for none. Raises RefbusError."""
-    newest = filter(None, (versions.newest(gateway, tx, case, party.org) for party in cases.counterparts_of(tx, case)))
-    given = [kept.signed.record for kept in newest if kept.signed.record.state is ConsentState.GIVEN]
-    return min((ends(record) for record in given), default=None)
-
-
-def warned_by_ms(gateway: Gateway) -> int:
-    """Return until when (ms UTC) what ends is told of beforehand: the country's days of warning from now."""
-    directory = gateway.newest_directory()
-    policy = directory.policies.get(gateway.country) if directory else None
-    return gateway.now_ms() + (policy.pace.consent_warning_days * DAY_MS if policy else 0)
-
-
-def _ends_by(kept: Kept, time_ms: int) -> bool:
-    return kept.signed.record.state is ConsentState.GIVEN and ends(kept.signed.record) <= time_ms
-
-
-def _ending(gateway: Gateway, case: Case, record: ConsentRecord) -> Ending:
-    ends_ms = ends(record)
-    return Ending(case.id, record.party, ends_ms, minor_until(record) == ends_ms, ends_ms <= gateway.now_ms())
-
-
 def _standing(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept:
     """Return the newest version, which has to be a yes: a no is followed by a new consent, not by a change."""
-    last = versions.newest(gateway, tx, case, org)
+    last = endings.newest(gateway, tx, case, org)
     if last is None:
         raise ConsentError((Code.NO_CONSENT,), said("take down first what the person agrees to: refbus consent grant"))
     state = last.signed.record.state

@@ -19,7 +19,7 @@ from refbus.core.ids import ConsentId, OrgId
 from refbus.crypto.framing import sha256
 from refbus.errors import Code, ConsentError, RuleError, UncheckableError
 from refbus.said import said
-from refbus_gateway.consent import audience
+from refbus_gateway.consent import audience, endings
 from refbus_gateway.consent.withdrawals import advance, sign, unsigned
 from refbus_gateway.forms.consentfile import ConsentForm
 from refbus_gateway.home.gateway import Gateway
@@ -75,7 +75,7 @@ def grant(
     _require_usable(gateway, record)
     if record.state is ConsentState.GIVEN:
         _sign_earlier(gateway, tx, case, org)
-    last = newest(gateway, tx, case, org)
+    last = endings.newest(gateway, tx, case, org)
     if _permits_more(last, record):
         gateway.directory()
     if last is None:
@@ -104,7 +104,7 @@ def _require_usable(gateway: Gateway, record: ConsentRecord) -> None:
 def require_newer(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, form: ConsentForm) -> None:
     """Raise RuleError CONSENT_FORM_OLD when something newer than this form was said about `org`."""
     now_ms = gateway.now_ms()
-    _require_after(gateway, newest(gateway, tx, case, org), form.said_at_ms)
+    _require_after(gateway, endings.newest(gateway, tx, case, org), form.said_at_ms)
     no_ms = max((row.made_ms for row in unsigned(tx, case, org)), default=0)
     if form.state is ConsentState.GIVEN and form.said_at_ms < min(no_ms, now_ms):
         raise RuleError(Code.CONSENT_FORM_OLD, said("said_at is before a no"))
@@ -140,15 +140,6 @@ def _require_change(before: ConsentRecord, record: ConsentRecord, only: frozense
             Code.CONSENT_CHANGE_DIFFERS,
             said("the form is %(change)s", change=change) if change else said("the form is the same as before"),
         )
-
-
-def newest(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> Kept | None:
-    """Return the newest version of the consent towards `org` that was taken down here last."""
-    chain = [kept for kept in permission.between(tx, case, gateway.me, org) if _ours(gateway, kept)]
-    last = max((kept for kept in chain if kept.signed.signer == gateway.me), key=_number, default=None)
-    if last is not None:
-        chain = [kept for kept in chain if kept.signed.record.consent_id == last.signed.record.consent_id]
-    return max(chain, key=lambda kept: kept.signed.record.version, default=None)
 
 
 def follow(gateway: Gateway, tx: Transaction, case: Case, last: Kept, record: ConsentRecord) -> Version:
@@ -204,7 +195,7 @@ def note_refusal(gateway: Gateway, tx: Transaction, case: Case, org: OrgId, said
     """
     case.require_live()
     if said_ms is not None and len(consents.readable(tx, case)) == consents.count(tx, case):  # else nobody can say
-        _require_after(gateway, newest(gateway, tx, case, org), said_ms)
+        _require_after(gateway, endings.newest(gateway, tx, case, org), said_ms)
     if not unsigned(tx, case, org):
         tellings.add(tx, case, org, Kind.REFUSED, now_ms=gateway.now_ms())
     return audience.take_back(gateway, tx, case, org)
@@ -214,11 +205,3 @@ def _forget_unsigned(tx: Transaction, case: Case, org: OrgId) -> None:
     """Forget a no that a signed answer has taken the place of."""
     for row in unsigned(tx, case, org):
         tellings.done(tx, row.id)
-
-
-def _ours(gateway: Gateway, kept: Kept) -> bool:
-    return kept.signed.record.collected_by == gateway.me
-
-
-def _number(kept: Kept) -> int:
-    return kept.number

@@ -28,7 +28,7 @@ from refbus.core.vocabulary import DataCategory, EventType, Priority, Purpose
 from refbus.errors import Code, RuleError, UntrustedError
 from refbus.said import joined, said
 from refbus.wire.consent import decode_signed
-from refbus_gateway.cases import casework, companions
+from refbus_gateway.cases import case_text, casework, companions
 from refbus_gateway.cases.withheld import without
 from refbus_gateway.forms.ages import check_dates
 from refbus_gateway.forms.asked import WISH_FROM_CASE, wish_fields
@@ -169,7 +169,7 @@ def _is_ready(gateway: Gateway, tx: Transaction, referral: Referral) -> bool:
 def gaps(gateway: Gateway, tx: Transaction, referral: Referral, events: Iterable[Event]) -> tuple[Code, ...]:
     """Return every guard of the departure that is open now, sorted. `events`: those of the return."""
     counting = _counting(events)
-    own = casework.document_of(cases.body_of(tx, cases.get(tx, referral.case_id))) if referral.own else {}
+    own = case_text.document_of(cases.body_of(tx, cases.get(tx, referral.case_id))) if referral.own else {}
     details = details_of(counting, rules_of(gateway, referral), own)
     facts = gaps_from_facts([course_state.fact_of(event) for event in counting], minor=details.minor)
     return tuple(sorted({*facts, *gaps_from_details(details, gateway.now_ms())}))

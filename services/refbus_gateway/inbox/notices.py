@@ -27,7 +27,6 @@ from refbus_gateway.store.referrals import EventStatus
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.statements import Link
 
-LAST_HEARTBEAT: Final = "last-heartbeat"
 _HEARTBEAT_HASH: Final = "heartbeat-hash"
 _GENERATION: Final = "gate-generation"
 _COUNT_FROM: Final = "gate-count-from"
@@ -353,8 +352,8 @@ def _is_new_generation(gateway: Gateway, tx: Transaction, notice: GateNotice) ->
     Its count and hash are new ones then, so there is nothing to compare. An office that never heard a heartbeat was not
     there before, and has nothing to be told.
     """
-    known, first = tx.get(_GENERATION) or b"", tx.get(LAST_HEARTBEAT) is None
-    tx.put_int(LAST_HEARTBEAT, max(0, min(notice.at_ms, gateway.now_ms())))
+    known, first = tx.get(_GENERATION) or b"", tx.get(positions.LAST_HEARTBEAT) is None
+    tx.put_int(positions.LAST_HEARTBEAT, max(0, min(notice.at_ms, gateway.now_ms())))
     tx.put(_HEARTBEAT_HASH, notice.inbox_count.to_bytes(8, "big") + notice.inbox_hash)
     if notice.generation in {b"", known}:
         return False

@@ -8,12 +8,11 @@ without one the same event goes out in a fresh envelope every day, for thirty da
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Final
 
 from refbus.core.bounds import TIME_MS
 from refbus.core.ids import OrgId
-from refbus.core.units import DAY_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
 from refbus.errors import RefbusError
@@ -22,6 +21,7 @@ from refbus_gateway.home import confirmation
 from refbus_gateway.home.confirmation import ANNOUNCED, State
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.outbox import envelopes
+from refbus_gateway.outbox.announced import Announcement, Said, find
 from refbus_gateway.outbox.envelopes import Draft
 from refbus_gateway.store import alarms, referrals
 from refbus_gateway.store.referrals import EventStatus, Referral
@@ -29,26 +29,7 @@ from refbus_gateway.store.session import Transaction
 
 RESTORED: Final = "RESTORED"
 REPEATED: Final = "REPEATED"
-_AGAIN_FOR_MS: Final = 30 * DAY_MS
 _ARRIVED: Final = frozenset({EventStatus.SENT, EventStatus.VERIFIED, EventStatus.PARKED})
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One organisation that was told, by which event (its row), and when it answered. Times in UTC ms."""
-
-    event_row: int
-    said_ms: int
-    answered_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """What was said of one restore. `restore_id`: 32 hexadecimal digits; `looked`: the newest event at the last try."""
-
-    restore_id: str
-    looked: int = -1
-    to: dict[OrgId, Said] = field(default_factory=dict)
 
 
 def announce(gateway: Gateway) -> None:
@@ -81,25 +62,6 @@ def announce(gateway: Gateway) -> None:
     if not failed:
         with gateway.store.write() as tx:
             _keep(tx, replace(_of(tx), looked=referrals.newest_event(tx)))
-
-
-def find(tx: Transaction) -> Announcement | None:
-    """Return what was said of the restore that this store goes on from, None when nothing was.
-
-    A damaged value is none: everybody is told once more, which changes nothing for who has answered.
-    """
-    values = tx.get_sealed(ANNOUNCED)
-    if values is None:
-        return None
-    return Announcement(**{**values, "to": {OrgId(org): Said(**said) for org, said in values["to"].items()}})
-
-
-def unanswered(tx: Transaction, now_ms: int) -> list[int]:
-    """Return the rows of the events that nobody has answered and that are said again; none of an erased case."""
-    known = find(tx)
-    open_ones = [] if known is None else [each for each in known.to.values() if each.answered_ms is None]
-    fresh = [one.event_row for one in open_ones if abs(now_ms - one.said_ms) < _AGAIN_FOR_MS]
-    return [row for row in fresh if referrals.is_readable(tx, row)]
 
 
 def answered(tx: Transaction, org: OrgId, restore_id: bytes, now_ms: int) -> bool:

@@ -9,8 +9,8 @@ from typing import Final
 
 from refbus.core.courses.machine import CourseKind
 from refbus.each import each
-from refbus_gateway.cases import casework, retention
-from refbus_gateway.consent import amendments
+from refbus_gateway.cases import case_text, retention
+from refbus_gateway.consent import endings
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.reports import overview, terms
 from refbus_gateway.store import cases, lookups
@@ -48,11 +48,11 @@ def _referrals(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
 def _cases(gateway: Gateway, tx: Transaction, numbers: list[int]) -> None:
     found = [case for case in cases.of_numbers(tx, numbers, []) if case.live]
     bodies = cases.own_bodies(tx, [case.id for case in found if case.own])
-    names = casework.sought_by(bodies)
+    names = case_text.sought_by(bodies)
     hashes = lookups.case_hashes(tx, numbers)
 
     def keep(case: Case) -> None:
-        ends_ms = amendments.first_end(gateway, tx, case) if case.own else retention.erase_by(tx, case)
+        ends_ms = endings.first_end(gateway, tx, case) if case.own else retention.erase_by(tx, case)
         name = names.get(case.id)
         sealed = case.open_key().seal(_NICKNAME + hashes[case.id], name.encode()) if name else None
         if case.own:

@@ -23,8 +23,7 @@ from refbus.wire.transport import HopReceipt
 from refbus_gateway.directory import door, own_keys
 from refbus_gateway.directory.door import Waiting
 from refbus_gateway.home.gateway import Gateway
-from refbus_gateway.inbox.notices import LAST_HEARTBEAT
-from refbus_gateway.outbox import announcements
+from refbus_gateway.outbox import announced
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import (
     alarms,
@@ -261,7 +260,7 @@ def turn_of(referral: Referral, view: CourseView, events: Sequence[Event]) -> Tu
 
 def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> Health:
     """Return the state of this home as a whole. Cases of which a no cannot be read go into `unread`."""
-    heartbeat, synchronised = tx.get_int(LAST_HEARTBEAT), tx.get_int(positions.SYNCHRONISED)
+    heartbeat, synchronised = tx.get_int(positions.LAST_HEARTBEAT), tx.get_int(positions.SYNCHRONISED)
     unproven, unproven_ms = statements.waiting(tx)
 
     def failed(number: int, error: RefbusError) -> None:
@@ -286,7 +285,7 @@ def health(gateway: Gateway, tx: Transaction, unread: Unread | None = None) -> H
         foreign_keys=own_keys.foreign(tx),
         directory=door.waiting(gateway, tx),
         untold=tuple(row for row in tellings.every(tx, failed) if not _concerns_nobody(row)),
-        restore_unanswered=len(announcements.unanswered(tx, gateway.now_ms())),
+        restore_unanswered=len(announced.unanswered(tx, gateway.now_ms())),
     )
 
 

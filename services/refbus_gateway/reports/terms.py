@@ -16,8 +16,8 @@ from refbus.core.documents import read_json
 from refbus.core.times import day_ms, day_text, iso_day, read_day
 from refbus.core.vocabulary import EventType
 from refbus.each import each
-from refbus_gateway.cases import casework
-from refbus_gateway.consent import amendments
+from refbus_gateway.cases import case_text
+from refbus_gateway.consent import endings
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import cases, referrals
@@ -71,7 +71,7 @@ def coming(gateway: Gateway, tx: Transaction, unread: cases.Unread, most: int) -
 
     What has ended is told for 30 days more: so long a mistake can be found. Of so many cases, those that end first.
     """
-    by_ms, now_ms = amendments.warned_by_ms(gateway), gateway.now_ms()
+    by_ms, now_ms = endings.warned_by_ms(gateway), gateway.now_ms()
     found = rows.between(tx, now_ms // MONTH_MS - 1, by_ms // MONTH_MS)
     first, today, last = (day_text(at, gateway.utc_offset_min()) for at in (now_ms - MONTH_MS, now_ms, by_ms))
 
@@ -82,7 +82,7 @@ def coming(gateway: Gateway, tx: Transaction, unread: cases.Unread, most: int) -
     listed = each(found, of_row, lambda row, error: unread.append((row.case, error.code)))
     ordered = sorted(term for of_case in listed for term in of_case)
     told = list(dict.fromkeys(case for _, case, _ in ordered))
-    names = casework.file_numbers(tx, told[:most])
+    names = case_text.file_numbers(tx, told[:most])
     shown = set(told[:most])
     return tuple(
         Term(case, names.get(case), what, day, day < today) for day, case, what in ordered if case in shown
@@ -90,7 +90,7 @@ def coming(gateway: Gateway, tx: Transaction, unread: cases.Unread, most: int) -
 
 
 def _of_file(body: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    document = casework.document_of(body) if body else {}
+    document = case_text.document_of(body) if body else {}
     for record, name in IN_FILE:
         value = _within(document, record).get(name)
         if isinstance(value, str):

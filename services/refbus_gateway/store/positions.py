@@ -16,6 +16,8 @@ from refbus_gateway.store.schema import inbox_seen, positions
 from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import require_numbers
 
+LAST_HEARTBEAT: Final = "last-heartbeat"
+"""Setting: when the gate said last that the inbox is whole (ms UTC)."""
 START_HASH = bytes(32)
 """Running hash of an empty inbox."""
 

@@ -25,7 +25,7 @@ from refbus_gateway.cases import companions
 from refbus_gateway.consent import withdrawals
 from refbus_gateway.home.gateway import Gateway
 from refbus_gateway.inbox import notices, repetitions, reversals
-from refbus_gateway.outbox import announcements, envelopes
+from refbus_gateway.outbox import announced, announcements, envelopes
 from refbus_gateway.rules import course_state
 from refbus_gateway.store import alarms, cases, consents, outbox, referrals, sendable
 from refbus_gateway.store.outbox import OutboxRow, RowState
@@ -138,7 +138,7 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
     with gateway.store.read() as tx:
         told = consents.unacknowledged(tx, outgoing=True)
         open_rows = [row.event_row for row in told if cases.has_key(tx, row.case_id)]
-        unheard = announcements.unanswered(tx, now_ms)
+        unheard = announced.unanswered(tx, now_ms)
         half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
         perishable = outbox.perishable(
             tx, now_ms // HOUR_MS, range(now_ms - half_ms + 1, now_ms + half_ms), _revoked(gateway)

@@ -32,6 +32,17 @@ NOT_LOADED = frozenset(
     }
 )
 """What no command loads that only shows what is in the home: the broker, TUF, metrics, pages, making keys."""
+NOT_FOR_STATUS = frozenset(
+    {
+        "refbus_gateway.cases.casework",
+        "refbus_gateway.consent.audience",
+        "refbus_gateway.consent.versions",
+        "refbus_gateway.forms.casefile",
+        "refbus_gateway.forms.consentfile",
+        "refbus_gateway.outbox.envelopes",
+    }
+)
+"""What a status does not load beside: changing a case or a consent, and telling others of it."""
 SHOWN = (("status",), ("inbox", "list", "--offline"), ("case", "list"))
 
 
@@ -56,6 +67,17 @@ def test_what_is_in_a_home_is_shown_without_what_only_others_need(office: Office
     loaded = set(ran.stdout.splitlines()[-1].split())
     assert "refbus_gateway.store.session" in loaded
     assert sorted(NOT_LOADED & loaded) == []
+    assert words != ("status",) or sorted(NOT_FOR_STATUS & loaded) == []
+
+
+def test_a_command_searches_for_no_cycles(office: Office) -> None:
+    """Neither while it works nor when it has ended: what it loads stays, and all of it goes with the process."""
+    script = (
+        "import gc, sys\nfrom refbus_gateway.cli.main import main\ngc.collect()\nbefore = gc.get_stats()\n"
+        "sys.argv = ['refbus', 'status']\nstatus = main()\nassert gc.get_stats() == before\nraise SystemExit(status)"
+    )
+    environ = starts.surroundings(office)
+    subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ)
 
 
 @pytest.mark.parametrize("words", SHOWN)

@@ -11,7 +11,7 @@ from refbus.core.vocabulary import CONTROL_EVENTS, EventType
 from refbus.errors import Code, RefbusError
 from refbus.wire.transport import DirectoryFile
 from refbus_gateway.cases import casework
-from refbus_gateway.consent import amendments, withdrawals
+from refbus_gateway.consent import endings, withdrawals
 from refbus_gateway.directory import door
 from refbus_gateway.erasure import demand, removal
 from refbus_gateway.home.gateway import Gateway, open_gateway
@@ -68,7 +68,7 @@ def test_a_case_whose_consent_cannot_be_read_keeps_no_other_from_its_warning(tmp
     world.clock.move(days=110)
     with kz.store.read() as tx:
         unread: list[tuple[int, Code]] = []
-        assert [each.case for each in amendments.endings(kz, tx, unread=unread)] == [whole]
+        assert [each.case for each in endings.endings(kz, tx, unread=unread)] == [whole]
         assert [number for number, _ in unread] == [broken]
     kz.close()
 

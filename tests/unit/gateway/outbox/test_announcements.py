@@ -9,7 +9,7 @@ import pytest
 from refbus.core.bounds import TIME_MS
 from refbus.core.vocabulary import EventType
 from refbus.wire.payload import decode_payload
-from refbus_gateway.outbox import announcements
+from refbus_gateway.outbox import announced, announcements
 from refbus_gateway.store import referrals
 from refbus_gateway.sync import writer
 from support.ceremonies import SHELTER
@@ -28,7 +28,7 @@ def comeback(own: Pair, tmp_path: Path) -> Comeback:
 def told(own: Pair) -> dict[str, bool]:
     """Return who was told of the agency's restore, and whether they have answered."""
     with own.kz.store.read() as tx:
-        known = announcements.find(tx)
+        known = announced.find(tx)
     return {} if known is None else {org: said.answered_ms is not None for org, said in known.to.items()}
 
 
@@ -70,7 +70,7 @@ def test_a_backup_of_a_clock_that_was_ahead_asks_for_everything(own: Pair, comeb
     own.kz = comeback.come_back(own.kz)
     own.exchange()
     with own.kz.store.read() as tx:
-        known = announcements.find(tx)
+        known = announced.find(tx)
         assert known is not None
         event = referrals.event(tx, known.to[SHELTER].event_row)
     assert decode_payload(event.payload)[1]["since_ms"] == TIME_MS.low
@@ -93,14 +93,14 @@ def test_without_an_answer_it_goes_again_each_day_for_thirty_days(own: Pair, com
     assert sealed(own.kz)[E.OFFICE_RESTORED] == 1
     own.world.clock.move(hours=25)
     with own.kz.store.read() as tx:
-        (row,) = announcements.unanswered(tx, own.world.clock())
-        assert announcements.unanswered(tx, own.world.clock() + 31 * 86_400_000) == []
+        (row,) = announced.unanswered(tx, own.world.clock())
+        assert announced.unanswered(tx, own.world.clock() + 31 * 86_400_000) == []
     notices = [own.world.sync(own.kz) for _ in range(2)]
     writer.tend(own.kz)
     assert len(notices) == 2
     own.exchange()
     assert words_of(own.uz, outgoing=False) == ["RESTORED"]
     with own.kz.store.read() as tx:
-        assert announcements.unanswered(tx, own.world.clock()) == []
+        assert announced.unanswered(tx, own.world.clock()) == []
         assert not announcements.answered(tx, SHELTER, bytes(16), own.world.clock())
     assert row > 0
