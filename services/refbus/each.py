@@ -5,8 +5,8 @@ step raises is told and the loop goes on: errors on purpose as they are, a mista
 cause. What would stop every other element too ends the loop at once: the store or its disk, no memory, whatever the
 caller names.
 
-A step that writes needs a transaction of its own, or `inside=tx.connection.begin_nested`: what it did before it failed
-is undone with it.
+A step that writes needs a transaction of its own, or `inside=tx.savepoint`: what it did before it failed is undone
+with it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pytest
 
 from support.tree import ROOT, parsed, project_files
 
-WRITES = frozenset({"write", "writing", "begin_nested"})
+WRITES = frozenset({"write", "writing", "begin_nested", "savepoint", "Savepoint"})
 """Opens a transaction or a savepoint for each element."""
 SENDS = frozenset({"send", "produce", "renew", "answer", "sign", "seal", "publish", "tell"})
 """Acts for each element towards somebody."""

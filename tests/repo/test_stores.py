@@ -36,6 +36,18 @@ def test_a_database_is_opened_with_its_mark(path: Path) -> None:
     assert bool(_without_mark(path)) == (name in CHECKED)
 
 
+def test_savepoints_are_those_of_the_store() -> None:
+    """`Savepoint` of `refbus.database`, and of a transaction of an office, which forgets what was read inside."""
+    found = [str(path.relative_to(ROOT)) for path in SERVICES if "begin_nested" in path.read_text(encoding="utf-8")]
+    assert found == ["services/refbus/database/transactions.py"]
+    inside = [
+        str(path.relative_to(ROOT / "services/refbus_gateway"))
+        for path in project_files("services/refbus_gateway", suffix=".py")
+        if "database.transactions" in path.read_text(encoding="utf-8")
+    ]
+    assert inside == ["store/session.py"]
+
+
 def test_the_rule_finds_an_offender(tmp_path: Path) -> None:
     """A database that is opened by its path alone is found, and one with a mark is not."""
     offender = tmp_path / "offender.py"

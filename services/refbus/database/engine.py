@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from refbus import locks
 from refbus.database import copies, identity, version
 from refbus.database.failures import as_store_errors
-from refbus.database.port import WAIT_S, WRITES, Database, OneWriter, StoreKind
+from refbus.database.port import WAIT_S, WRITES, Database, StoreKind
+from refbus.database.transactions import Connections, FileConnection, FileTransaction, refuse_outside
 from refbus.errors import Code, SetupError, StoreError
 from refbus.files import make_folder, open_lock, prepare_database, store_errors
 from refbus.said import said
@@ -26,6 +28,7 @@ from refbus.said import said
 _BUSY_TIMEOUT_MS: Final = 20_000
 _TRY_MS: Final = 2
 _READERS: Final = 32
+_LOOKS_ONLY: Final = "query_only=ON"
 
 
 class FileDatabase(Database):
@@ -66,19 +69,13 @@ class FileDatabase(Database):
             database._opened = opened.pop_all()
         return database
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> FileTransaction:
         """Give a connection inside BEGIN IMMEDIATE. Raises StoreError."""
-        with as_store_errors(), self._turns.one(), self._engine.connect() as raw:
-            connection = raw.execution_options(**{WRITES: True})
-            with connection.begin():
-                yield connection
+        return FileTransaction(self._writer, self._begin_writing)
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> FileTransaction:
         """Give a connection inside BEGIN. Raises StoreError."""
-        with as_store_errors(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        return FileTransaction(self._readers)
 
     def change_mark(self) -> int:
         """Return SQLite's count of the transactions of others, of any process."""
@@ -103,17 +100,23 @@ class FileDatabase(Database):
 
         A reader that is at work keeps it from being emptied; the next call does it. Raises StoreError.
         """
-        with as_store_errors(), self._turns.one(), closing(self._engine.raw_connection()) as raw:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        with as_store_errors(), closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_MS / 1000)) as raw:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
         """Close every connection and give the database up."""
         self._opened.close()
 
     def _begin(self, opened: ExitStack, path: Path, kind: StoreKind, *, writable: bool = True) -> None:
-        self._path, self._turns = path, OneWriter()
-        self._engine = _engine(path, kind, writable=writable)
-        opened.callback(self._engine.dispose)
+        self._path = path
+        self._begin_writing = _begin_beside_others if kind.shared else _begin_at_once
+        pragmas = _pragmas(kind) if writable else ()
+        hasty = (f"busy_timeout={_TRY_MS}",) if kind.shared else ()
+        may_write = (*pragmas, *hasty) if writable else (_LOOKS_ONLY,)
+        self._writer = Connections(partial(_writing, _engine(path, may_write)), 1)
+        self._readers = Connections(partial(FileConnection, _engine(path, (*pragmas, _LOOKS_ONLY))), _READERS)
+        opened.callback(self._readers.close)
+        opened.callback(self._writer.close)
         connected = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
         self._observer = opened.enter_context(closing(connected))
 
@@ -156,17 +159,13 @@ def own(path: Path) -> Iterator[None]:
         yield
 
 
-def _engine(path: Path, kind: StoreKind, *, writable: bool) -> Engine:
+def _engine(path: Path, pragmas: Sequence[str]) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
-        pool_size=_READERS,
-        max_overflow=0,  # one more waits for a connection
-        pool_timeout=WAIT_S,
+        poolclass=NullPool,  # `Connections` keeps them
         connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000},
         hide_parameters=True,  # the text of an error goes to places where values must not
     )
-    pragmas = _pragmas(kind) if writable else ("query_only=ON",)
-    begin_writing = _begin_writing if kind.shared else _begin_at_once
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi_connection: sqlite3.Connection, _record: object) -> None:
@@ -174,15 +173,14 @@ def _engine(path: Path, kind: StoreKind, *, writable: bool) -> Engine:
         for pragma in pragmas:
             dbapi_connection.execute(f"PRAGMA {pragma}").close()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        raw: Any = connection.connection.driver_connection
-        if connection.get_execution_options().get(WRITES, False):
-            begin_writing(raw)
-        else:
-            raw.execute("BEGIN DEFERRED").close()
-
+    refuse_outside(engine)
     return engine
+
+
+def _writing(engine: Engine) -> FileConnection:
+    connection = FileConnection(engine)
+    connection.execution_options(**{WRITES: True})
+    return connection
 
 
 def _pragmas(kind: StoreKind) -> tuple[str, ...]:
@@ -200,18 +198,17 @@ def _begin_at_once(raw: sqlite3.Connection) -> None:
     raw.execute("BEGIN IMMEDIATE").close()
 
 
-def _begin_writing(raw: sqlite3.Connection) -> None:
-    """Begin with the write lock. SQLite itself would sleep up to 100 ms between two tries; a neighbour takes a few."""
+def _begin_beside_others(raw: sqlite3.Connection) -> None:
+    """Begin with the write lock. SQLite itself would sleep up to 100 ms between two tries; a neighbour takes a few.
+
+    So the connection that writes waits for `_TRY_MS` only. Inside its transaction it waits for nobody.
+    """
     deadline = time.monotonic() + WAIT_S
-    raw.execute(f"PRAGMA busy_timeout={_TRY_MS}").close()
-    try:
-        while True:
-            try:
-                raw.execute("BEGIN IMMEDIATE").close()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}").close()
+    while True:
+        try:
+            raw.execute("BEGIN IMMEDIATE").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+        else:
+            return

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
 
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import is_full
@@ -37,24 +37,33 @@ def require_lasting(error: RefbusError) -> None:
         raise error
 
 
+def as_usual(error: sqlite3.Error) -> DBAPIError:
+    """Return an error of the driver as SQLAlchemy raises it: by these callers tell a bad row from a bad disk."""
+    found = DBAPIError.instance("a statement on the driver", (), error, sqlite3.Error, hide_parameters=True)
+    return cast("DBAPIError", found)
+
+
 @contextmanager
 def as_store_errors() -> Iterator[None]:
-    """Turn what a database, its server or its disk raises into StoreError.
+    """Turn what a database, its server or its disk raises into StoreError (`require_other`)."""
+    try:
+        yield
+    except Exception as error:
+        require_other(error)
+        raise
+
+
+def require_other(error: BaseException) -> None:
+    """Raise StoreError for what a database, its server or its disk has raised; nothing for anything else.
 
     STORE_FULL when the disk is full, STORE_BUSY when another writer did not end in time, STORE_UNREACHABLE when the
     server does not answer or lets nobody in, INTERNAL_ERROR when a row contradicts the others, STORE_FAILED otherwise.
     """
-    try:
-        yield
-    except IntegrityError as error:  # a mistake of the program, not of the disk
+    if isinstance(error, IntegrityError):  # a mistake of the program, not of the disk
         raise StoreError(Code.INTERNAL_ERROR, said("the database refused a row")) from error
-    except SQLAlchemyError as error:
+    if isinstance(error, SQLAlchemyError):
         raise _store_error(getattr(error, "orig", None) or error) from None
-    except (sqlite3.Error, OSError) as error:
-        raise _store_error(error) from None
-    except Exception as error:
-        if not hasattr(error, "sqlstate"):  # the driver of a server is not imported for it
-            raise
+    if isinstance(error, (sqlite3.Error, OSError)) or hasattr(error, "sqlstate"):  # of a server: it is not imported
         raise _store_error(error) from None
 
 

@@ -15,15 +15,16 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, ClauseElement, Column, Connection, Select, bindparam
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.exc import MultipleResultsFound, NoResultFound
+
+from refbus.database.failures import as_usual
+from refbus.database.transactions import FileConnection, ended
 
 _Row = Mapping[str, Any]
 _MOST = 256
 """Values in one question: below every limit of the databases."""
 _NAMED: Final[Any] = namedtuple
 _NAME_OF: Final = itemgetter(0)
-_FILE: Final = "sqlite"
-"""The dialect whose driver is asked directly. On a server the way there costs more than SQLAlchemy does."""
 
 
 class Found(list[Any]):
@@ -79,7 +80,6 @@ class _Text:
         self.text = str(compiled)
         self.order: Sequence[str] | None = compiled.positiontup if compiled.positional else None
         self.constants: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
-        self.in_file = dialect.name == _FILE
         self.named: Callable[[Sequence[Any]], Any] | None = None
 
     def learn(self, columns: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
@@ -100,10 +100,12 @@ class Prepared:
         """Run the statement with the parameters in `row` and return what it gave. Raises as SQLAlchemy does."""
         text = self._texts.get(connection.dialect.name) or self._text(connection)
         values = {**text.constants, **row} if text.constants else row
-        if not text.in_file or text.order is None:
+        if not isinstance(connection, FileConnection) or text.order is None:
             return _on_server(connection, text, values)
         arguments = tuple(map(values.__getitem__, text.order))
-        raw: Any = connection.connection.driver_connection
+        raw = connection.raw
+        if not raw.in_transaction:
+            raise ended()
         listeners = connection.dispatch.before_cursor_execute
         if listeners:  # whoever counts statements or looks at their plans hears of these too
             listeners(connection, None, text.text, arguments, None, False)
@@ -111,11 +113,11 @@ class Prepared:
             cursor = raw.execute(text.text, arguments)
             rows = cursor.fetchall()
         except sqlite3.Error as error:
-            raise _as_usual(error) from error
+            raise as_usual(error) from error
         found = Found()
         if rows:
             found.extend(map(text.named or text.learn(tuple(map(_NAME_OF, cursor.description))), rows))
-        found.rowcount, found.lastrowid = cursor.rowcount, cursor.lastrowid
+        found.rowcount, found.lastrowid = cursor.rowcount, cursor.lastrowid or 0
         return found
 
     def many(self, connection: Connection, rows: Sequence[_Row]) -> None:
@@ -124,19 +126,20 @@ class Prepared:
             return
         text = self._texts.get(connection.dialect.name) or self._text(connection)
         given: Sequence[_Row] = [{**text.constants, **row} for row in rows] if text.constants else rows
-        if not text.in_file or text.order is None:
+        if not isinstance(connection, FileConnection) or text.order is None:
             in_order = [tuple(map(each.__getitem__, text.order)) for each in given] if text.order else list(given)
             connection.exec_driver_sql(text.text, in_order)
             return
         arguments = [tuple(map(each.__getitem__, text.order)) for each in given]
-        raw: Any = connection.connection.driver_connection
+        if not connection.raw.in_transaction:
+            raise ended()
         listeners = connection.dispatch.before_cursor_execute
         if listeners:
             listeners(connection, None, text.text, arguments, None, True)
         try:
-            raw.executemany(text.text, arguments)
+            connection.raw.executemany(text.text, arguments)
         except sqlite3.Error as error:
-            raise _as_usual(error) from error
+            raise as_usual(error) from error
 
     def _text(self, connection: Connection) -> _Text:
         name = connection.dialect.name
@@ -147,7 +150,10 @@ class Prepared:
 
 
 def _on_server(connection: Connection, text: _Text, values: _Row) -> Found:
-    """Run a statement once by way of SQLAlchemy, which sees to connections that are lost."""
+    """Run a statement once by way of SQLAlchemy, which sees to connections that are lost.
+
+    On a server the way there costs more than SQLAlchemy does.
+    """
     arguments: Any = values if text.order is None else tuple(map(values.__getitem__, text.order))
     result = connection.exec_driver_sql(text.text, arguments)
     found = Found()
@@ -155,11 +161,6 @@ def _on_server(connection: Connection, text: _Text, values: _Row) -> Found:
         found.extend(map(text.named or text.learn(list(result.keys())), result.fetchall()))
     found.rowcount = result.rowcount
     return found
-
-
-def _as_usual(error: sqlite3.Error) -> BaseException:
-    """Return an error of the driver as SQLAlchemy raises it: by these callers tell a bad row from a bad disk."""
-    return DBAPIError.instance("a prepared statement", (), error, sqlite3.Error, hide_parameters=True)
 
 
 class AnyOf:

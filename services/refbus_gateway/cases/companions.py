@@ -210,7 +210,7 @@ def settle(gateway: Gateway) -> None:
             done: list[bool] = []
             own = [one for one in courses if one.own]
             for step in (_correct_unsent, _take_back):
-                done += each(own, partial(step, gateway, tx, case), failed_one, inside=tx.connection.begin_nested)
+                done += each(own, partial(step, gateway, tx, case), failed_one, inside=tx.savepoint)
             stopped = each(own, partial(_tells_if_let_through, tx), failed_one)
             _settled(gateway, tx, number, errors, done=all(done), final=not any(stopped))
 
@@ -336,7 +336,7 @@ def _take_back(gateway: Gateway, tx: Transaction, case: Case, referral: Referral
 def _say_less(tx: Transaction, left: list[dict[str, Any]], say: Callable[[list[dict[str, Any]]], object]) -> None:
     """Say who is left; nobody, where the person permits no more that anything of the family is said."""
     try:
-        with tx.connection.begin_nested():
+        with tx.savepoint():
             say(left)
     except ConsentError as error:
         if not left or Code.CATEGORY_NOT_COVERED not in error.reasons:

@@ -47,7 +47,7 @@ def take_back(gateway: Gateway, tx: Transaction, case: Case, org: OrgId) -> int:
     """
     count = 0
     for event in _waiting(tx, case, org):
-        with alone(event, lambda _, error: _tell(gateway, tx, error), inside=tx.connection.begin_nested):
+        with alone(event, lambda _, error: _tell(gateway, tx, error), inside=tx.savepoint):
             count += _stop(gateway, tx, case, event)
     return count
 
@@ -86,7 +86,7 @@ def _word(
 
     found = [course_state for course_state in courses(tx, case, row.org) if withdrawn or course_state.own]
     to_tell = [course_state for course_state in found if not _has(tx, course_state, row.signed)]
-    told = each(to_tell, say, lambda _, error: errors.append(error), inside=tx.connection.begin_nested)
+    told = each(to_tell, say, lambda _, error: errors.append(error), inside=tx.savepoint)
     return Told(len(told), errors[-1] if errors else None)
 
 

@@ -148,7 +148,7 @@ def advance(gateway: Gateway, tx: Transaction, case: Case, row: Telling) -> Adva
     errors: list[RefbusError] = []
     rows = [row] if row.signed else []
     if not rows:
-        with alone(row, lambda _, error: errors.append(error), inside=tx.connection.begin_nested):
+        with alone(row, lambda _, error: errors.append(error), inside=tx.savepoint):
             rows = _sign(gateway, tx, case, row)
     courses = 0
     for signed in rows:

@@ -98,7 +98,7 @@ def stop(gateway: Gateway, tx: Transaction, number: int, answer: Answer) -> Stop
         fields = {reason.name: other}
     draft = Draft(answer.event_type, fields, terms_of(tx, referral))
     try:
-        with tx.connection.begin_nested():
+        with tx.savepoint():
             return Stopped(envelopes.send(gateway, tx, referral, draft), problems.found, None)
     except UncheckableError as error:
         kept = envelopes.keep(gateway, tx, referral, draft)
@@ -167,7 +167,7 @@ def answer_withdrawals(
         told = said("an answer to a withdrawal could not be sent")
         alarms.raise_alarm(tx, error.code, told, gateway.now_ms())
 
-    noted, savepoint = each(rows, note, failed), tx.connection.begin_nested
+    noted, savepoint = each(rows, note, failed), tx.savepoint
     each(noted, lambda row: _answer_withdrawal(gateway, tx, row, (result, reason)), failed, inside=savepoint)
 
 

@@ -61,7 +61,7 @@ def carry(old: Store, store: Store, me: OrgId, now_ms: int) -> Said:
                 elif here.key is not None and erased:
                     cases.order_erasure(tx, here, now_ms)  # the next round finishes it, with word to the others
                 elif here.key is not None:
-                    with alone(number, lambda *_: unread.add(number), inside=tx.connection.begin_nested):
+                    with alone(number, lambda *_: unread.add(number), inside=tx.savepoint):
                         _deny(tx, here, nos)
                     _write(tx, here, nos, me, now_ms)
 

@@ -44,7 +44,7 @@ def take_in(gateway: Gateway, tx: Transaction, record: InboxRecord, position: po
     """
     sender: Authenticated | None = None
     try:
-        with tx.connection.begin_nested():
+        with tx.savepoint():
             before = set_aside.take_back(tx, record.body)
             if record.kind is InboxKind.NOTICE:
                 notices.take_in(gateway, tx, record.body, position)

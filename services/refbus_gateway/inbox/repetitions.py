@@ -186,7 +186,7 @@ def _answer(gateway: Gateway, tx: Transaction, asked: Asked) -> None:
         course = referrals.get(tx, asked.course)
         draft = Draft(EventType.OFFICE_RESTORED, fields, envelopes.terms_of(tx, course))
         try:
-            with tx.connection.begin_nested():
+            with tx.savepoint():
                 envelopes.send(gateway, tx, course, draft)
         except UncheckableError:
             envelopes.keep(gateway, tx, course, draft)

@@ -29,7 +29,7 @@ def best_effort(gateway: Gateway, tx: Transaction, say: Callable[[], object]) ->
     Returns whether it was said.
     """
     try:
-        with tx.connection.begin_nested():
+        with tx.savepoint():
             say()
     except StoreError:
         raise

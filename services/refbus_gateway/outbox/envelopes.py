@@ -365,7 +365,7 @@ def _queue(
     digest, on = sha256(envelope), entries.consent_of(block)
     decided = Decided(Stage.SENT, AuditOutcome.DONE, loud, block.event_type, block.event_id, digest, on, row)
     if block.event_type in PERMITS_NOTHING:  # a stop or an answer goes out even where no entry about it can be made
-        with alone(block, lambda _, error: _tell_unlogged(gateway, tx, error), inside=tx.connection.begin_nested):
+        with alone(block, lambda _, error: _tell_unlogged(gateway, tx, error), inside=tx.savepoint):
             entries.record(gateway, tx, case, decided)
     else:
         entries.record(gateway, tx, case, decided)

@@ -17,6 +17,7 @@ from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import FileDatabase
 from refbus.database.port import StoreKind
 from refbus.database.prepared import Prepared
+from refbus.database.transactions import Savepoint
 from refbus.errors import Code, RowError, SetupError
 from refbus.said import said
 from refbus_gateway.store.schema import cases, meta
@@ -59,7 +60,16 @@ class Transaction:
     connection: Connection
     vault: Vault
     _case_keys: dict[tuple[bytes, bytes], StateKey] = field(default_factory=dict, repr=False)
-    _case_rows: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+    _case_rows: dict[int, Any] = field(default_factory=dict, repr=False)
+    _values: dict[str, bytes | None] = field(default_factory=dict, repr=False)
+
+    def savepoint(self) -> Savepoint:
+        """Give what lets an exception take back what its body wrote; what was read before is read again then."""
+        return Savepoint(self.connection, self._forget)
+
+    def _forget(self) -> None:
+        self._case_rows.clear()
+        self._values.clear()
 
     def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
         """Return the case key of a row, unwrapped once in a transaction. Raises as `Vault.case_key`."""
@@ -71,14 +81,10 @@ class Transaction:
         return known
 
     def case_row(self, number: int, read: Callable[[], Any]) -> Any:
-        """Return the row of a case, read once in a transaction. `forget_case_row` is called before each change of it.
-
-        What was read inside a savepoint counts only while that one is open: it may be rolled back.
-        """
-        inside, row = self._case_rows.get(number, (None, None))
-        if row is None or not (inside is None or inside.is_active):
-            row = read()
-            self._case_rows[number] = self.connection.get_nested_transaction(), row
+        """Return the row of a case, read once in a transaction; `forget_case_row` is called before each change."""
+        row = self._case_rows.get(number)
+        if row is None:
+            row = self._case_rows[number] = read()
         return row
 
     def forget_case_row(self, number: int) -> None:
@@ -86,9 +92,10 @@ class Transaction:
         self._case_rows.pop(number, None)
 
     def get(self, name: str) -> bytes | None:
-        """Return the single value with this name."""
-        value: bytes | None = _VALUE.once(self.connection, {"name": name}).scalar()
-        return value
+        """Return the single value with this name, read once in a transaction."""
+        if name not in self._values:
+            self._values[name] = _VALUE.once(self.connection, {"name": name}).scalar()
+        return self._values[name]
 
     def get_all(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return the single values with these names, by name; those that are not there are left out."""
@@ -100,6 +107,7 @@ class Transaction:
         row = {"its_name": name, "value": value}
         if _CHANGE.once(self.connection, row).rowcount == 0:
             _ADD.once(self.connection, row)
+        self._values[name] = value
 
     def names(self, beginning: str) -> list[str]:
         """Return the names of the single values whose name begins like this, by name."""
@@ -121,6 +129,7 @@ class Transaction:
 
     def drop(self, name: str) -> None:
         """Forget the single value with this name, if there is one."""
+        self._values.pop(name, None)
         self.connection.execute(delete(meta).where(meta.c.name == name))
 
     def get_int(self, name: str) -> int:

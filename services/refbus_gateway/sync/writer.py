@@ -263,7 +263,7 @@ def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:
     if row is None or row.event_id is None or row.state is not RowState.STALE:
         return
     try:
-        with tx.connection.begin_nested():
+        with tx.savepoint():
             envelopes.renew(gateway, tx, referrals.event(tx, row.event_id))
     except (StoreError, UncheckableError):
         raise
