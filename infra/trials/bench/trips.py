@@ -134,20 +134,26 @@ class Office:
     clock: Hands = field(default_factory=Hands)
 
     @classmethod
-    def create(cls, folder: Path, now_ms: int = _START_MS) -> Office:
+    def create(cls, folder: Path, now_ms: int = _START_MS, bus: type[MemoryBus] = MemoryBus) -> Office:
         """Make a federation in `folder` and let the agency read its directory."""
         federation = Federation.create(folder, now_ms)
-        return cls.at(federation.paths, federation.sender, federation.recipient, Hands(now_ms))
+        return cls.at(federation.paths, federation.sender, federation.recipient, Hands(now_ms), bus)
 
     @classmethod
-    def at(cls, federation: FederationPaths, org: OrgId, recipient: OrgId, clock: Hands) -> Office:
+    def at(
+        cls,
+        federation: FederationPaths,
+        org: OrgId,
+        recipient: OrgId,
+        clock: Hands,
+        bus: type[MemoryBus] = MemoryBus,
+    ) -> Office:
         """Let an organisation of a federation read its directory, on a bus of its own."""
         country = org[:2]
         kinds = (*_KINDS, f"inbox.{org}")
-        bus = MemoryBus([f"{country}.{kind}" for kind in kinds], clock)
-        office = cls(federation, org, recipient, bus, clock)
+        office = cls(federation, org, recipient, bus([f"{country}.{kind}" for kind in kinds], clock), clock)
         for path, content in list_files(office.federation.repository):
-            bus.put(f"{country}.directory", DirectoryFile(path, content).encode())
+            office.bus.put(f"{country}.directory", DirectoryFile(path, content).encode())
         office.ask("sync")
         return office
 

@@ -17,6 +17,7 @@ from bench.counting import counting
 from bench.dissect import take_apart, take_stamped_apart
 from bench.events import DESTINATION, ORIGIN, Federation
 from bench.gatework import steps_of
+from bench.offices import StandingOffice, WaitingBus
 from bench.primitives import Letter, Reader, Sealing, Signer, Verifier
 from bench.report import Aim, Measure
 from bench.standing import StandingGate
@@ -28,7 +29,6 @@ from refbus.crypto.kem import KemPublic
 from refbus.wire.transport import BorderKind, BorderRecord, InboxKind, InboxRecord
 from refbus_gate.names import family, outbox
 from refbus_gateway.cases import casework
-from refbus_gateway.sync.daemon import Daemon
 
 BASELINE = "sum of primitives"
 ALL = "all processes"
@@ -71,16 +71,11 @@ class Whole:
     def __init__(self, folder: Path) -> None:
         """Make a federation in `folder`, open its homes, and let everything come to rest."""
         now_ms = machine_ms()
-        here = Office.create(folder, now_ms)
-        there = Office.at(here.federation, here.recipient, here.org, here.clock)
+        here = Office.create(folder, now_ms, WaitingBus)
+        there = Office.at(here.federation, here.recipient, here.org, here.clock, WaitingBus)
         self._federation = Federation.of(here.federation, now_ms)
         self._clock, self._to = here.clock, here.recipient
-        self._offices = {ORIGIN: here, DESTINATION: there}
-        self._gateways = {country: office.open() for country, office in self._offices.items()}
-        self._daemons = {
-            country: Daemon(gateway, self._offices[country].bus, gateway.home.config())
-            for country, gateway in self._gateways.items()
-        }
+        self._offices = {ORIGIN: StandingOffice(here), DESTINATION: StandingOffice(there)}
         self._gates = {country: StandingGate(self._federation, country, here.clock) for country in self._offices}
         self._read = Counter[str]()
         self._examples: dict[str, bytes] = {}
@@ -90,12 +85,15 @@ class Whole:
 
     def refer(self, number: int) -> None:
         """Refer a fictional person, another one for each number, and let everything come to rest."""
-        gateway = self._gateways[ORIGIN]
+        office = self._offices[ORIGIN]
+        gateway = office.gateway
         self._clock.now_ms += _PACE_MS
         with gateway.store.write() as tx:
             case = add_case(gateway, tx, number, self._to)
-        with self._counted("the command"), gateway.store.write() as tx:
-            casework.send_case(gateway, tx, case)
+        with self._counted("the command"):
+            with gateway.store.write() as tx:
+                casework.send_case(gateway, tx, case)
+            office.ring()
         self._come_to_rest()
 
     def primitives(self) -> Mapping[str, float]:
@@ -108,10 +106,8 @@ class Whole:
 
     def close(self) -> None:
         """Close all homes."""
-        for daemon in self._daemons.values():
-            daemon.close()
-        for gateway in self._gateways.values():
-            gateway.close()
+        for office in self._offices.values():
+            office.close()
         for gate in self._gates.values():
             gate.close()
 
@@ -122,27 +118,25 @@ class Whole:
         self.used[who] += time.process_time() - began
 
     def _come_to_rest(self) -> None:
-        wrote = True
-        while wrote:
-            wrote = sum([self._turn(country) for country in self._offices]) > 0  # each has its turn
+        while busy := [country for country, office in self._offices.items() if office.has_work()]:
+            for country in busy:
+                self._turn(country)
 
-    def _turn(self, country: CountryCode) -> int:
-        """Let an office have a turn, and hand on what it wrote; return how many events that were."""
+    def _turn(self, country: CountryCode) -> None:
+        """Let an office have a turn, and hand on what it wrote."""
         with self._counted(f"gateway {country}"):
-            self._daemons[country].run(_once())
+            self._offices[country].turn()
         for value in self._written(f"{country}.audit"):
             self.seen["an entry is sealed"] += bool(value)
-        events = self._written(outbox(country))
-        for value in events:
+        for value in self._written(outbox(country)):
             self._examples.setdefault("event", value)
             self.seen["an event is sealed"] += 1
             self.seen["an event leaves"] += 1
             self._decide(country, outbox(country), value)
-        return len(events)
 
     def _written(self, topic: str) -> list[bytes]:
         """Return what an office wrote since it was asked last."""
-        records = self._offices[CountryCode(topic[:2])].bus.records(topic)
+        records = self._offices[CountryCode(topic[:2])].office.bus.records(topic)
         new = [each.value for each in records[self._read[topic] :]]
         self._read[topic] = len(records)
         return new
@@ -165,10 +159,10 @@ class Whole:
                 self._examples.setdefault("passed", value)
             self.seen["an event comes in" if passed else "a receipt comes back"] += 1
             self._decide(country, topic, value)
-        elif family(topic) == "inbox" and topic == self._gateways[country].inbox_topic:
+        elif family(topic) == "inbox" and topic == self._offices[country].gateway.inbox_topic:
             event = InboxRecord.parse(value).kind is InboxKind.EVENT
             self.seen["an event is opened" if event else "a notice is opened"] += 1
-            self._offices[country].bus.put(topic, value)
+            self._offices[country].office.bus.put(topic, value)
         elif family(topic) != "audit":
             raise RuntimeError(f"a record in {topic}: it was refused, or is for somebody else")
 
@@ -210,12 +204,6 @@ class Whole:
         if key is None:
             raise LookupError(f"{org} has no current key")
         return KemPublic.parse(key.public)
-
-
-def _once() -> Callable[[], bool]:
-    """Return a `stop` that lets one turn through."""
-    asked = iter((False, True))
-    return lambda: next(asked)
 
 
 def of_system(found: Sequence[Measure], before: Sequence[Measure]) -> list[Measure]:
