@@ -242,7 +242,7 @@ def add_counterpart(tx: Transaction, case: Case, org: OrgId, handle: CaseHandle,
         "body": case.open_key().seal(b"counterpart/" + handle_hash, join(org.encode(), handle, subject)),
     }
     row_id = int(_NEW_PARTY.once(tx.connection, row).lastrowid)
-    return Counterpart(row_id, case.id, org, handle, subject)
+    return tx.note("counterpart", case.id, org, Counterpart(row_id, case.id, org, handle, subject))
 
 
 def counterparts_of(tx: Transaction, case: Case) -> list[Counterpart]:
@@ -257,9 +257,13 @@ def readable_parties(tx: Transaction, case: Case, failed: Callable[[RefbusError]
 
 def party_with(tx: Transaction, case: Case, org: OrgId) -> Counterpart | None:
     """Return the names used towards `org` in this case, None when there are none. No other row is opened for it."""
-    wanted = {"number": case.id, "org": _org_hash(tx, case.id, org)}
-    row = _PARTY.once(tx.connection, wanted).first()
-    return None if row is None else _counterpart(case, row)
+
+    def read() -> Counterpart | None:
+        wanted = {"number": case.id, "org": _org_hash(tx, case.id, org)}
+        row = _PARTY.once(tx.connection, wanted).first()
+        return None if row is None else _counterpart(case, row)
+
+    return tx.once("counterpart", case.id, org, read)
 
 
 def parties_of(tx: Transaction, found: Sequence[Case]) -> dict[int, list[OrgId]]:

@@ -46,6 +46,11 @@ _MOVE: Final = changing(outbox, "state")
 _END: Final = Prepared(
     update(outbox).where(outbox.c.id == bindparam("its_id")).values(state=bindparam("state"), value=null())
 )
+_HAND_OVER: Final = Prepared(
+    update(outbox)
+    .where(outbox.c.id == bindparam("its_id"), outbox.c.state == bindparam("ready"), outbox.c.handed_ms.is_(None))
+    .values(handed_ms=bindparam("now"))
+)
 _WANTED: Final[BindParameter[Any]] = bindparam("wanted")
 _BY_ID: Final = Prepared(ROWS.where(outbox.c.id == _WANTED))
 _BY_SHA256: Final = Prepared(ROWS.where(outbox.c.sha256 == _WANTED))
@@ -282,10 +287,13 @@ def oldest_ready_ms(tx: Transaction) -> int | None:
     return tx.connection.execute(select(func.min(outbox.c.created_ms)).where(outbox.c.state == RowState.READY)).scalar()
 
 
-def hand_over(tx: Transaction, row_ids: Collection[int], now_ms: int) -> None:
-    """Note, before the broker's client gets them, that these rows may be on their way from now on."""
-    fresh = (outbox.c.id.in_(row_ids), outbox.c.state == RowState.READY, outbox.c.handed_ms.is_(None))
-    tx.connection.execute(update(outbox).where(*fresh).values(handed_ms=now_ms))
+def hand_over(tx: Transaction, row_ids: Collection[int], now_ms: int) -> bool:
+    """Note, before the broker's client gets them, that these rows may be on their way from now on.
+
+    Returns whether all were still to be sent as they are: none was taken back, changed or handed over meanwhile.
+    """
+    noted = {"now": now_ms, "ready": RowState.READY}
+    return sum(_HAND_OVER.once(tx.connection, {"its_id": each, **noted}).rowcount for each in row_ids) == len(row_ids)
 
 
 def produced(tx: Transaction, row: OutboxRow, *, now_ms: int, next_ms: int) -> None:

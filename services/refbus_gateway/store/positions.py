@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_once
 
 from refbus.database.prepared import Prepared
 from refbus.errors import RowError
@@ -32,7 +33,12 @@ _MOVE: Final = Prepared(
     .values({each.name: bindparam(each.name) for each in positions.c if each is not positions.c.topic})
 )
 _SEEN: Final = Prepared(select(inbox_seen.c.sha256).where(inbox_seen.c.sha256 == bindparam("wanted")))
-_NOTE_SEEN: Final = Prepared(insert(inbox_seen).values(sha256=bindparam("sha256")))
+_NOTE_SEEN: Final = Prepared(
+    insert_once(inbox_seen).values(sha256=bindparam("sha256")).on_conflict_do_nothing(index_elements=["sha256"])
+)
+
+
+_COMPLEMENT: Final = bytes(range(255, -1, -1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,10 @@ def has_seen(tx: Transaction, record: InboxRecord) -> bool:
 
 def note_seen(tx: Transaction, record: InboxRecord) -> None:
     """Remember that a record of this kind with these bytes was read."""
-    if not has_seen(tx, record):
-        _NOTE_SEEN.once(tx.connection, {"sha256": _seen_name(record)})
+    _NOTE_SEEN.once(tx.connection, {"sha256": _seen_name(record)})
 
 
 def _seen_name(record: InboxRecord) -> bytes:
     """Return the SHA-256 of the bytes; of a notice its complement: whoever runs the broker can change the kind."""
     digest = hashlib.sha256(record.body).digest()
-    return digest if record.kind is InboxKind.EVENT else bytes(255 - each for each in digest)
+    return digest if record.kind is InboxKind.EVENT else digest.translate(_COMPLEMENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +94,8 @@ def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *
         "body": key.seal(b"referral/" + referral_hash, join(referral_id, party.org.encode())),
     }
     row_id = int(_NEW.once(tx.connection, row).lastrowid)
-    return Referral(row_id, party.case_id, own, now_ms, referral_id, party.org)
+    made = Referral(row_id, party.case_id, own, now_ms, referral_id, party.org)
+    return tx.note("referral", row_id, "", made)
 
 
 def find(tx: Transaction, referral_id: ReferralId) -> Referral | None:
@@ -110,10 +112,15 @@ def case_number(tx: Transaction, referral_id: ReferralId) -> int | None:
 
 def get(tx: Transaction, number: int) -> Referral:
     """Return the referral with this local number. Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED."""
-    row = _BY_NUMBER.once(tx.connection, {"number": number}).first()
-    if row is None:
+    found = tx.once("referral", number, "", lambda: _by_number(tx, number))
+    if found is None:
         raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
-    return _referral(tx, row)
+    return found
+
+
+def _by_number(tx: Transaction, number: int) -> Referral | None:
+    row = _BY_NUMBER.once(tx.connection, {"number": number}).first()
+    return None if row is None else _referral(tx, row)
 
 
 def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
@@ -129,7 +136,7 @@ def number_of_case(tx: Transaction, number: int) -> int | None:
 
 def case_of(tx: Transaction, number: int) -> cases.Case:
     """Return the case of the referral with this local number, an erased one too. Raises RuleError REFERRAL_UNKNOWN."""
-    found = number_of_case(tx, number)
+    found = tx.once("case of referral", number, "", lambda: number_of_case(tx, number))
     if found is None:
         raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
     return cases.get(tx, found)
@@ -307,7 +314,7 @@ def replace(tx: Transaction, old: Event, block: RoutingBlock, payload: bytes) ->
     kept = {"body": body, "content_hash": _content_hash(tx, block, payload)}
     _REPLACE.once(tx.connection, {"its_id": old.id, **kept})
     lookups.forget_referral(tx, old.referral)
-    return event(tx, old.id)
+    return dataclasses.replace(old, block=block, payload=payload)
 
 
 def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:

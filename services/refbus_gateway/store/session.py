@@ -62,6 +62,7 @@ class Transaction:
     _case_keys: dict[tuple[bytes, bytes], StateKey] = field(default_factory=dict, repr=False)
     _case_rows: dict[int, Any] = field(default_factory=dict, repr=False)
     _values: dict[str, bytes | None] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[str, int, str], Any] = field(default_factory=dict, repr=False)
 
     def savepoint(self) -> Savepoint:
         """Give what lets an exception take back what its body wrote; what was read before is read again then."""
@@ -70,6 +71,7 @@ class Transaction:
     def _forget(self) -> None:
         self._case_rows.clear()
         self._values.clear()
+        self._known.clear()
 
     def case_key(self, case_hash: bytes, wrapped: bytes | None) -> StateKey:
         """Return the case key of a row, unwrapped once in a transaction. Raises as `Vault.case_key`."""
@@ -88,8 +90,26 @@ class Transaction:
         return row
 
     def forget_case_row(self, number: int) -> None:
-        """Let the row of a case be read again: it is changed, or made."""
+        """Let the row of a case be read again, and all that belongs to cases: it is changed, or made."""
         self._case_rows.pop(number, None)
+        self._known.clear()
+
+    def once(self, kind: str, number: int, of: str, read: Callable[[], _T | None]) -> _T | None:
+        """Return what belongs to a case and does not change before that does, read once in a transaction.
+
+        `kind`, `number` and `of` name it. What is not there is asked for again.
+        """
+        known: _T | None = self._known.get((kind, number, of))
+        if known is None:
+            known = read()
+            if known is not None:
+                self._known[kind, number, of] = known
+        return known
+
+    def note(self, kind: str, number: int, of: str, made: _T) -> _T:
+        """Remember what was just made, as `once` names it, and return it."""
+        self._known[kind, number, of] = made
+        return made
 
     def get(self, name: str) -> bytes | None:
         """Return the single value with this name, read once in a transaction."""

@@ -76,7 +76,8 @@ class Outgoing:
             return rows
         with store.write() as tx:
             held = companions.unsaid(tx, fresh.values())
-            outbox.hand_over(tx, [row for row, event in fresh.items() if event not in held], now_ms)
+            if outbox.hand_over(tx, [row for row, event in fresh.items() if event not in held], now_ms) and not held:
+                return rows
             # What was taken back meanwhile is not among them; what another process added waits for its own turn.
             due = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
             return [row for row in due if row.handed_ms is not None or row.event_id is None]
