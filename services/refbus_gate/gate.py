@@ -47,7 +47,7 @@ from refbus_gate.decide.batch import GateCore, GateParts, Took, sources_of
 from refbus_gate.decide.work import Workers
 from refbus_gate.deliver.directory_relay import DirectoryRelay
 from refbus_gate.deliver.profile_relay import ProfileRelay
-from refbus_gate.deliver.pump import LINGER_S, Pump, PumpSettings
+from refbus_gate.deliver.pump import LINGER_S, MARK_MS, Pump, PumpSettings
 from refbus_gate.home import GateHome
 from refbus_gate.meters import Meters
 from refbus_gate.names import border
@@ -270,7 +270,7 @@ class Gate:
         return known or topic in self.clusters[own].admin().topics([topic])
 
     def _pump(self, country: CountryCode) -> Pump:
-        settings = PumpSettings(resend_ms=int(self.settings.resend_s * 1000))
+        settings = PumpSettings(resend_ms=int(self.settings.resend_s * 1000), mark_ms=MARK_MS)
         # No time-out: a record that was given up could be overtaken by the one behind it.
         connect = partial(self.clusters[country].producer, delivery_timeout_s=0, linger_s=LINGER_S)
         return Pump(self.home.store, country, connect, self.clock, settings)

@@ -12,9 +12,10 @@ from refbus.core.ids import CountryCode
 from refbus.database.address import Server
 from refbus.database.lead import Lead
 from refbus.node import collector
+from refbus.node.store.rows import Changes
 from refbus_gate.decide.batch import GateCore, GateParts, sources_of
 from refbus_gate.decide.work import Workers
-from refbus_gate.deliver.pump import Pump
+from refbus_gate.deliver.pump import Pump, PumpSettings
 from refbus_gate.home import SERVICE, GateHome
 from refbus_gate.source import consumer_of
 
@@ -92,20 +93,23 @@ class StandingGate:
         country: CountryCode,
         clock: Callable[[], int] = machine_ms,
         server: Server | None = None,
+        mark_ms: int = 0,
     ) -> None:
-        """With `server` its stores are there; otherwise they are files."""
+        """With `server` its stores are there; otherwise they are files. `mark_ms`: of its pumps."""
         lead = None if server is None else Lead.take(server, SERVICE)
         self.home = GateHome.open(federation.paths.gate(country), PASSPHRASE, lead)
         keys = self.home.gate_keys(federation.directory, clock())
         parts = GateParts(keys, self.home.store, self.home.audit_keys, lambda: federation.history, clock, Workers(1))
-        self.core = GateCore(parts)
-        collector.settle()
         countries = federation.directory.countries()
+        self._woken = set[str](countries)
+        self.core = GateCore(parts, lambda _point, changes, _took: self._wake(changes))
+        collector.settle()
         self._consumers = {
             source.topic: consumer_of(self.core, source, EmptyLog) for source in sources_of(country, countries)
         }
         self._catch = Catch()
-        self._pumps = [Pump(self.home.store, each, lambda: self._catch, Clock.of(clock)) for each in countries]
+        settings, hands = PumpSettings(mark_ms=mark_ms), Clock.of(clock)
+        self._pumps = {each: Pump(self.home.store, each, lambda: self._catch, hands, settings) for each in countries}
         for consumer in self._consumers.values():
             consumer.start(None)
 
@@ -119,13 +123,20 @@ class StandingGate:
         self._consumers[records[0].topic].handle(records)
 
     def deliver(self) -> dict[str, list[bytes]]:
-        """Let the pumps deliver everything that waits, and return it by topic."""
-        for pump in self._pumps:
-            while pump.turn():
+        """Let the pumps that have something deliver it, and return it by topic."""
+        for country, pump in self._pumps.items():
+            while country in self._woken and pump.turn():
                 pass
+        self._woken.clear()
         caught, self._catch.caught = self._catch.caught, {}
         return caught
 
     def close(self) -> None:
-        """Close the store."""
+        """Write down what was delivered, and close the store."""
+        for pump in self._pumps.values():
+            pump.close()
         self.home.close()
+
+    def _wake(self, changes: Changes) -> None:
+        """Note which pumps have something to do, as a running gate wakes them."""
+        self._woken |= {row.destination for row in changes.outgoing}

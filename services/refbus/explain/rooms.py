@@ -107,12 +107,14 @@ MEMORY: dict[str, Room] = {
     "refbus_gate/deliver/pump.py:Pump": Room(
         "a member by events", "`pump.MOST_HELD` rows", "delivery; counters by code"
     ),
+    "refbus_gate/decide/inboxes.py:Inboxes": Room(_SETUP, "one row for each inbox of the country", "a restart"),
     "refbus_gate/decide/quotas.py:Room": _PER_BATCH,
     "refbus_gate/decide/repeats.py:Repeats": Room("whoever repeats records", "`repeats.MOST_KNOWN`", "the oldest goes"),
     "refbus_gate/decide/stamps.py:Stamps": _PER_BATCH,
     "refbus_gate/decide/stamps.py:_Pile": _PER_BATCH,
     "refbus_gate/decide/state.py:View": _PER_BATCH,
     "refbus_gate/decide/work.py:Work": _PER_BATCH,
+    "refbus_gate/decide/work.py:_Task": _PER_BATCH,
     "refbus/node/topic_reader.py:Behind": Room("whoever writes to a topic", "one fetch of the broker", "decided"),
     "refbus/node/threads.py:Threads": _CODE,
     "refbus/node/turns.py:Turns": Room("a verified member; a log of the directory", "one for each name", "a restart"),

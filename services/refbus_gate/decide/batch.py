@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from refbus.bus.port import Record
 from refbus.core.directory import DirectoryHistory
@@ -47,6 +48,7 @@ from refbus.node.store.rows import Changes, Position
 from refbus_gate.decide import egress, ingress
 from refbus_gate.decide.effects import Batch, Decider
 from refbus_gate.decide.egress import Egress
+from refbus_gate.decide.inboxes import Inboxes
 from refbus_gate.decide.ingress import Ingress
 from refbus_gate.decide.opening import Opened, Opener
 from refbus_gate.decide.quotas import Room
@@ -107,6 +109,7 @@ class GateCore:
         self.turn = threading.RLock()
         self._cache = EvidenceCache()
         self._repeats = Repeats()
+        self._inboxes = Inboxes(parts.store)
         self._wrote = wrote
 
     def batch(self, source: Source) -> Batch:
@@ -162,13 +165,14 @@ class GateCore:
         first: Callable[[], None] | None = None,
     ) -> None:
         """Finish the work and write it in one transaction; `first` is done when all is made, and may stop it."""
-        work.finish(self.parts.workers, self.parts.audit_keys)
+        work.finish(self.parts.workers, self.parts.audit_keys, partial(self._inboxes.at, view.fence))
         work.changes.facts = view.changed_facts(now_ms)
         work.changes.deadlines = planned(view, self.parts.directories().latest, now_ms)
         if first is not None:
             first()
         ready = time.monotonic()
         commit(self.parts.store, work.changes, view.fence, before, now_ms)
+        self._inboxes.wrote(view.fence, work.changes.inboxes)
         done = time.monotonic()
         self._wrote(view.point, work.changes, Took(done - work.began, done - ready))
 
@@ -191,7 +195,7 @@ class GateCore:
     def _open(self, source: Source, batch: Batch, records: Sequence[Record]) -> list[Opened]:
         """Open what was not decided before; a repeat is not looked into, whatever the time is now."""
         opener = Opener(batch.keys, batch.directories, batch.now_ms, self._cache)
-        hashes = self.parts.workers.spread(lambda record: sha256(record.value), records)
+        hashes = [sha256(record.value) for record in records]  # handing one over would take as long
         names = [self.parts.store.name(f"record/{source.point}", each) for each in hashes]
         with self.parts.store.database.reading() as connection:
             known = read_records(connection, self.parts.store, "record_key", names)

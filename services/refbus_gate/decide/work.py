@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from refbus.core.ids import CountryCode, OrgId
 from refbus.crypto.framing import sha256
@@ -21,7 +22,6 @@ from refbus.errors import RefbusError
 from refbus.node.store.audit_keys import AuditKeys
 from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import Outgoing
-from refbus.node.store.reads import read_inboxes
 from refbus.node.store.rows import Changes, InboxRow
 from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gate.decide.stamps import Stamps
@@ -77,14 +77,12 @@ class Work:
         topic = inbox(org)
         self.sends.append(Send(make, self._country, topic, self.lane(topic), kind=kind))
 
-    def finish(self, pool: Workers, audit_keys: AuditKeys) -> None:
-        """Make every record, number those for inboxes, and put them among the changes."""
+    def finish(self, pool: Workers, audit_keys: AuditKeys, known: Callable[[set[str]], dict[str, InboxRow]]) -> None:
+        """Make every record, number those for inboxes, and put them among the changes. `known`: how far inboxes are."""
         self._audit_keys = audit_keys.of(self.audit_names)
         self.stamps.sign()
         values = pool.spread(_made, self.sends)
-        topics = {send.topic for send in self.sends if send.kind is not None}
-        with self._store.database.reading() as connection:
-            inboxes = read_inboxes(connection, topics)
+        inboxes = known({send.topic for send in self.sends if send.kind is not None})
         for send, value in zip(self.sends, values, strict=True):
             if value is None:
                 continue
@@ -127,19 +125,58 @@ def _numbered(inboxes: dict[str, InboxRow], topic: str, kind: InboxKind, body: b
 
 
 class Workers:
-    """Runs the same function over many values on `threads` cores; the cryptography releases the interpreter's lock."""
+    """Runs the same function over many values on `threads` cores; the cryptography releases the interpreter's lock.
+
+    Who asks works too, and begins at once: to sleep and be woken costs as much as a signature, and most batches have
+    two or three things to do.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="crypto") if threads > 1 else None
+        self._helpers = threads - 1
+        self._pool = ThreadPoolExecutor(self._helpers, thread_name_prefix="crypto") if self._helpers > 0 else None
 
     def spread(self, function: Callable[[_In], _Out], values: Sequence[_In]) -> list[_Out]:
-        """Return the results in order; an exception of any of them is raised."""
+        """Return the results in order; the first exception of any of them is raised, when all have ended."""
         if self._pool is None or len(values) < 2:
             return [function(value) for value in values]
-        return list(self._pool.map(function, values, chunksize=1))
+        task = _Task(function, values)
+        helpers = [self._pool.submit(task.work) for _ in range(min(self._helpers, len(values) - 1))]
+        task.work()
+        for helper in helpers:
+            if not helper.cancel():  # one that did not even begin has nothing left to do
+                helper.result()
+        return task.results()
 
     def close(self) -> None:
         """End the threads."""
         if self._pool is not None:
             self._pool.shutdown()
+
+
+class _Task(Generic[_In, _Out]):
+    """One function for many values, which whoever has time takes one by one."""
+
+    def __init__(self, function: Callable[[_In], _Out], values: Sequence[_In]) -> None:
+        self._function = function
+        self._values = values
+        self._left = deque(range(len(values)))
+        self._done: dict[int, _Out] = {}
+        self._failed: dict[int, BaseException] = {}
+
+    def work(self) -> None:
+        """Take values until none is left; a failure is kept."""
+        while True:
+            try:
+                place = self._left.popleft()
+            except IndexError:
+                return
+            try:
+                self._done[place] = self._function(self._values[place])
+            except BaseException as error:  # noqa: BLE001 - raised by whoever asked, as if it had worked alone
+                self._failed[place] = error
+
+    def results(self) -> list[_Out]:
+        """Return what came of each value; raise what the first failed with."""
+        if self._failed:
+            raise self._failed[min(self._failed)]
+        return [self._done[place] for place in range(len(self._values))]

@@ -2,6 +2,8 @@
 
 A row leaves the store (or starts to wait for the hop receipt) only after its own error-free delivery report: flush
 returns 0 even when a record was refused. A crash anywhere repeats records; no reader gives a repeat a second effect.
+So what arrived is written down for several deliveries at once, a moment later
+(docs/adr/0102-marks-that-wait.md).
 """
 
 from __future__ import annotations
@@ -35,16 +37,22 @@ _IDLE_S = 5.0
 """Longest wait for `wake` while something waits: for its receipt, or for its lane to be tried again."""
 _REST_S = 30.0
 """Longest wait while nothing does: what was put back by an order is looked for then."""
+MARK_MS = 200
+"""So long a running gate waits for more deliveries before it writes down which arrived; each write flushes the disk."""
 LINGER_S = 1.0
 """How long the client may wait for more of a wave; flushing ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class PumpSettings:
-    """How a pump behaves. `resend_ms` is the first wait for a hop receipt; it doubles up to `longest_resend_ms`."""
+    """How a pump behaves. `resend_ms` is the first wait for a hop receipt; it doubles up to `longest_resend_ms`.
+
+    `mark_ms`: so long what has arrived may wait to be written down; a crash meanwhile sends it again.
+    """
 
     resend_ms: int = 30_000
     longest_resend_ms: int = HOUR_MS
+    mark_ms: int = 0
 
     def wait_ms(self, attempts: int) -> int:
         """Return how long the receipt of a row may take after this many attempts."""
@@ -72,6 +80,8 @@ class Pump:
         self._lanes = Lanes()
         self._cursor = 0
         self._marks: list[Waiting] = []
+        self._marked_by_ms: int | None = None
+        self._doubted = 0
         self._overdue_at_ms: int | None = None
         self._wake = threading.Event()
         self._over = threading.Event()
@@ -95,7 +105,7 @@ class Pump:
 
         while not ends():
             if not (self.turn() or ends()):  # once more: the turn may have taken the wake that came with the end
-                self._wake.wait(_IDLE_S if self._waits() else _REST_S)
+                self._sleep()
         self.close()
 
     def turn(self) -> bool:
@@ -107,12 +117,33 @@ class Pump:
             self._send(row)
         if self._lanes.in_flight:
             self._connected().flush(_FLUSH_S)  # sends at once what is queued, so that a wave is one batch
-        self._mark()
+        if self._marks_are_due():
+            self._mark()
         return bool(self._lanes.in_flight or len(self._lanes))
+
+    def _sleep(self) -> None:
+        """Wait for `wake`, or until it is time to write down or try again; the store is asked when nothing woke."""
+        if self._marked_by_ms is not None:
+            self._wake.wait(max(0, self._marked_by_ms - self._steady_ms()) / 1000)
+        elif not self._wake.wait(_IDLE_S) and not self._waits():
+            self._wake.wait(_REST_S - _IDLE_S)
 
     def _waits(self) -> bool:
         """Whether something is to be tried again at its time."""
         return bool(self._lanes.parked) or outgoing.awaits(self._store, self._destination)
+
+    def _marks_are_due(self) -> bool:
+        """Whether what arrived is written down now.
+
+        A row that was here when a delivery failed may be with the broker twice, and is not left to wait: its inbox
+        would be longer than this store explains after a crash, as that of a copy is (`refbus_gate.restored`).
+        """
+        if not self._marks:
+            return False
+        if self._marked_by_ms is None:
+            self._marked_by_ms = self._steady_ms() + self._settings.mark_ms
+        many = len(self._marks) >= PIPELINE or any(row.id <= self._doubted for row in self._marks)
+        return many or self._steady_ms() >= self._marked_by_ms
 
     def close(self) -> None:
         """Take the reports that are still due, mark, and give the rest up: the store keeps it."""
@@ -124,7 +155,11 @@ class Pump:
 
     def _read(self, steady_ms: int) -> None:
         """Take up rows: what was parked, what came since, and from time to time what was never confirmed."""
-        for lane in self._lanes.to_refill(steady_ms):
+        overdue = self._overdue_at_ms is None or steady_ms >= self._overdue_at_ms
+        parked = self._lanes.to_refill(steady_ms)
+        if overdue or parked:
+            self._mark()  # what has arrived is not read as if it had not
+        for lane in parked:
             rows = outgoing.of_lane(self._store, self._destination, lane, self._cursor, PIPELINE)
             self._lanes.refill(lane, rows, complete=len(rows) < PIPELINE)
         room = MOST_HELD - len(self._lanes)
@@ -133,7 +168,7 @@ class Pump:
             for row in rows:
                 self._lanes.add(row)
                 self._cursor = row.id
-        if self._overdue_at_ms is None or steady_ms >= self._overdue_at_ms:
+        if overdue:
             self._overdue_at_ms = steady_ms + min(1000, self._settings.resend_ms)
             for row in outgoing.again(self._store, self._destination, self._now_ms(), PIPELINE):
                 self._lanes.add(row)
@@ -147,6 +182,7 @@ class Pump:
     def _report(self, row: Waiting, error: RefbusError | None) -> None:
         if error is not None:
             self.failures[error.code] += 1
+            self._doubted = self._cursor
             _log.warning("a row for %s was not delivered: %s", self._destination, error.code)
             self._lanes.failed(row, self._steady_ms())
         elif self._lanes.delivered(row):
@@ -163,6 +199,7 @@ class Pump:
             outgoing.arrived(connection, self._marks, now_ms, waits)
             delivered.note(connection, self._inbox_ends())
         self._marks.clear()
+        self._marked_by_ms = None
 
     def _inbox_ends(self) -> dict[str, int]:
         """Return how far the inboxes are written that have new records: what `refbus_gate.restored` compares."""

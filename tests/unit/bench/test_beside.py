@@ -57,8 +57,8 @@ def test_statements_and_flushes_of_one_event(tmp_path: Path) -> None:
     found = {each.name: each.value for each in measure(tmp_path)}
     assert len(found) == 12
     for who in ("the gate of the sender's country", "the gate of the recipient's country"):
-        assert found[f"{who}, batches of 1: statements"] <= 40
-        assert found[f"{who}, batches of 1: flushes"] <= 4
+        assert found[f"{who}, batches of 1: statements"] <= 31
+        assert found[f"{who}, batches of 1: flushes"] <= 3
     for name, value in found.items():
         if "batches of 10" in name:
             assert value <= found[name.replace("of 10", "of 1")] / 5

@@ -98,11 +98,28 @@ def test_a_damaged_count_of_an_inbox_begins_anew(world: World) -> None:
     world.settle()
     with kz.store.database.writing() as connection:
         connection.exec_driver_sql("UPDATE inbox SET sequence = 'damaged'")
+    kz.restart()
     before = len(world.inbox(agency("kz")))
     world.outbox("kz", world.event("two"))
     world.settle()
     assert [each.sequence for each in world.inbox(agency("kz"))][before] == 1
     assert len(world.events(ngo("uz"))) == 2
+
+
+def test_a_running_gate_mends_the_count_of_an_inbox(world: World) -> None:
+    """It knows the number that it gave last, and its next decision writes it again: nobody is alarmed."""
+    kz = world.nodes["kz"]
+    world.outbox("kz", world.event("one"))
+    world.settle()
+    with kz.store.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE inbox SET sequence = 'damaged'")
+    world.outbox("kz", world.event("two"))
+    world.settle()
+    kz.restart()
+    world.outbox("kz", world.event("three"))
+    world.settle()
+    numbers = [each.sequence for each in world.inbox(agency("kz"))]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_a_held_record_whose_answer_is_damaged_too_ends(world: World) -> None:

@@ -24,7 +24,7 @@ def test_a_notice_that_cannot_be_sealed_keeps_no_other_record_back(world: World)
     work.to_inbox(agency("kz"), InboxKind.NOTICE, _fails)
     work.to_inbox(agency("kz"), InboxKind.EVENT, lambda: b"event")
     work.to_inbox(ngo("kz"), InboxKind.NOTICE, lambda: b"notice")
-    work.finish(parts.workers, parts.audit_keys)
+    work.finish(parts.workers, parts.audit_keys, lambda _topics: {})
     made = [(row.topic, InboxRecord.parse(row.value)) for row in work.changes.outgoing]
     assert [(topic, each.sequence, each.body) for topic, each in made] == [
         (inbox(agency("kz")), 1, b"event"),
@@ -38,7 +38,7 @@ def test_an_event_that_cannot_be_made_is_no_matter_of_one_member(world: World) -
     work = Work(parts.store, parts.keys.country)
     work.to_inbox(agency("kz"), InboxKind.EVENT, _fails)
     try:
-        work.finish(parts.workers, parts.audit_keys)
+        work.finish(parts.workers, parts.audit_keys, lambda _topics: {})
     except ValueError:
         assert work.changes.outgoing == []
     else:

@@ -51,17 +51,17 @@ class Bench:
             outgoing.add(connection, self.store, [Outgoing("uz", TOPIC, b"1", bytes(32), key)], NOW_MS)
 
     def slept(self, woken: threading.Event, run: Callable[[threading.Event], None]) -> float:
-        """Let it run until it sleeps; return for how many seconds at most."""
+        """Let it run until it has slept; return for how many seconds at most."""
         stop, found = threading.Event(), list[float]()
 
         def wait(timeout: float | None = None) -> bool:
             found.append(timeout or 0)
             stop.set()
-            return True
+            return False
 
         woken.wait = wait  # type: ignore[method-assign]
         run(stop)
-        return found[0]
+        return sum(found)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, MetaData, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, bindparam, delete, insert, select
 
 from refbus.crypto.framing import sha256
 from refbus.crypto.secretbox import StateKey
@@ -112,11 +112,10 @@ class AuditKeys:
 
     def _take(self, names: set[bytes]) -> set[bytes]:
         """Have these keys at hand, those that are new made; return the names of the damaged ones."""
-        with self._database.reading() as connection:
-            rows = list(_OF.rows(connection, names))
-        found, damaged = self._open(rows)
-        self._known.update(found)
-        self._make(names - found.keys() - damaged)
+        with self._database.writing() as connection:  # one transaction: most names that are not at hand are new
+            found, damaged = self._open(_OF.rows(connection, names))
+            made = self._make(connection, names - found.keys() - damaged)
+        self._known.update(found | made)
         return damaged
 
     def _take_second(self, damaged: set[bytes]) -> None:
@@ -143,14 +142,11 @@ class AuditKeys:
                 damaged.add(row.case_key)
         return found, damaged
 
-    def _make(self, names: set[bytes]) -> None:
-        if not names:
-            return
+    def _make(self, connection: Connection, names: Iterable[bytes]) -> dict[bytes, bytes]:
         made = {name: secrets.token_bytes(_KEY_BYTES) for name in names}
         rows = [{"case_key": name, "sealed": self._key.seal(_place(name), key)} for name, key in made.items()]
-        with self._database.writing() as connection:
-            _ADD.many(connection, rows)
-        self._known.update(made)
+        _ADD.many(connection, rows)
+        return made
 
 
 def _second(name: bytes) -> bytes:

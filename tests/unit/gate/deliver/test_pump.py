@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from bench.counting import counting
 from refbus.bus.memory import Fault, MemoryBus
 from refbus.crypto.secretbox import StateKey
 from refbus.node.store import outgoing
@@ -16,6 +17,7 @@ from refbus.node.store.holds import urgent_of_senders
 from refbus.node.store.node import NodeStore
 from refbus.node.store.outgoing import Outgoing
 from refbus_gate.deliver.pump import Pump, PumpSettings
+from refbus_gate.restored import recognise
 from support.clocks import steady_clock
 from support.stores import place
 
@@ -31,9 +33,10 @@ class Bench:
         self.now_ms = 1_790_000_000_000
         self.pump = self.new_pump()
 
-    def new_pump(self) -> Pump:
+    def new_pump(self, mark_ms: int = 0) -> Pump:
         """Return a pump as after a start of the process."""
-        return Pump(self.store, "uz", self.bus.producer, steady_clock(lambda: self.now_ms), PumpSettings(1000, 8000))
+        settings = PumpSettings(1000, 8000, mark_ms)
+        return Pump(self.store, "uz", self.bus.producer, steady_clock(lambda: self.now_ms), settings)
 
     def add(self, *values: bytes, topic: str = "uz.inbox.a", **fields: object) -> None:
         """Write rows for one topic."""
@@ -64,6 +67,13 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def patient(bench: Bench) -> Bench:
+    """Return one whose marks wait for 200 ms."""
+    bench.pump = bench.new_pump(mark_ms=200)
+    return bench
 
 
 def test_rows_arrive_in_order_and_leave_the_store(bench: Bench) -> None:
@@ -165,6 +175,83 @@ def test_closing_takes_the_last_reports(bench: Bench) -> None:
     bench.pump.turn()
     bench.pump.close()
     assert bench.unsent() == 0
+
+
+def test_marks_of_several_deliveries_are_one_transaction(patient: Bench) -> None:
+    """What arrives within 200 ms is written down at once, not each time."""
+    for value in (b"1", b"2", b"3"):
+        patient.add(value)
+        with counting() as counts:
+            patient.pump.turn()
+        assert counts.commits == 0
+        patient.now_ms += 60
+    assert (patient.arrived(), patient.unsent()) == ([b"1", b"2", b"3"], 3)
+    patient.now_ms += 20
+    with counting() as counts:
+        patient.pump.turn()
+    assert (counts.commits, patient.unsent()) == (1, 0)
+
+
+def test_what_is_not_marked_is_sent_again_after_a_crash(patient: Bench) -> None:
+    """However often that happens, the store knows what is its own: it is taken for no copy."""
+    patient.add(b"0")
+    patient.pump.turn()
+    patient.pump.close()
+    patient.add(b"1", b"2")
+    for sent in range(1, 4):
+        patient.pump = patient.new_pump(mark_ms=200)
+        patient.pump.turn()
+        assert patient.arrived() == [b"0", *[b"1", b"2"] * sent]
+        assert patient.unsent() == 2
+        assert not recognise(patient.store, {"uz.inbox.a": 1 + 2 * sent}, {}, patient.now_ms)
+
+
+def test_what_failed_is_marked_at_once_when_it_arrives(patient: Bench) -> None:
+    """Whether the broker had it before is not known, so it may be there twice already."""
+    patient.bus.inject("uz.inbox.a", Fault.UNKNOWN)
+    patient.add(b"1")
+    while len(patient.arrived()) < 2:
+        patient.now_ms += 100
+        patient.pump.turn()
+    assert patient.unsent() == 0
+
+
+def test_an_event_is_not_sent_again_because_its_mark_waits(patient: Bench) -> None:
+    """What is overdue is read from the store, which hears first what has arrived."""
+    patient.add(b"event", topic="uz.border.kz", envelope_key=b"k" * 32, expires_ms=1_790_001_000_000)
+    patient.run(2)
+    patient.now_ms += 1_000
+    patient.pump.turn()
+    patient.pump.turn()
+    patient.now_ms += 199
+    patient.pump.turn()
+    assert len(patient.arrived("uz.border.kz")) == 2
+
+
+def test_a_receipt_that_comes_before_the_mark_ends_the_row(patient: Bench) -> None:
+    """The other gate may sign for an event faster than its delivery is written down: it is not sent again."""
+    patient.add(b"event", topic="uz.border.kz", envelope_key=b"k" * 32, expires_ms=1_790_001_000_000)
+    patient.pump.turn()
+    with patient.store.database.writing() as connection:
+        outgoing.taken(connection, [b"k" * 32])
+    patient.run(20)
+    assert (patient.arrived("uz.border.kz"), patient.unsent()) == ([b"event"], 0)
+
+
+def test_so_many_marks_wait_and_no_more(patient: Bench) -> None:
+    """A full wave is written down at once: what a crash repeats, and what is kept in memory, is bounded."""
+    patient.add(*(b"%d" % number for number in range(64)))
+    patient.pump.turn()
+    assert patient.unsent() == 0
+
+
+def test_closing_writes_down_what_waits(patient: Bench) -> None:
+    """A clean stop leaves nothing to be sent twice."""
+    patient.add(b"1")
+    patient.pump.turn()
+    assert patient.unsent() == 1
+    patient.pump.close()
+    assert patient.unsent() == 0
 
 
 def awaiting(bench: Bench, count: int, size: int = 10, *, urgent: int = 0, sender: bytes = b"") -> list[bytes]:
