@@ -244,7 +244,7 @@ class TrustStore:
 
     def _is_welcome(self, path: str, content: bytes) -> bool:
         """Whether a file is to be kept; one that is superseded is passed over. Raises UntrustedError."""
-        standing = Standing.of(self._tuf)
+        standing = Standing.about(path, self._tuf)
         if standing.allows(path, content):
             return True
         if standing.is_over(path):

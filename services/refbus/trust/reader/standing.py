@@ -40,6 +40,14 @@ class Standing:
         roles = [role for path in files if (role := versioned(path)) is not None]
         return cls(files, dict(sorted(roles, key=lambda each: each[1])))
 
+    @classmethod
+    def about(cls, path: str, state: Path) -> Standing:
+        """Return what may stand against a file of this name. Raises StoreError.
+
+        Most files are targets: they have no versions, and nothing is read for them.
+        """
+        return cls({}, {}) if versioned(path) is None else cls.of(state)
+
     def allows(self, path: str, content: bytes) -> bool:
         """Whether a file may lie under its name: no verified one is another, and none of its role is newer."""
         role = versioned(path)
