@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @cache
 def place_of(folder: Path) -> int:
-    """Return the place of a folder among those that take long; asked once for a folder, not for 20,000 tests."""
+    """Return the place of a folder among those that take long; asked once for a folder, not for each test."""
     places = [Path(__file__).parent / each for each in LONG]
     return next((n for n, each in enumerate(places) if each in (folder, *folder.parents)), len(places))
 
