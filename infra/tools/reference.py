@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import pictures
+from bench import pictures as measured
 from tools.pages import (
     alerts,
     capacity,
@@ -22,6 +22,7 @@ from tools.pages import (
     lifecycle,
     metrics,
     packages,
+    pictures,
     plausibility,
     proofs,
     rooms,
@@ -33,8 +34,9 @@ from tools.pages import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: Mapping[str, Callable[[], str]] = {
-    **{f"docs/design/pictures/{name}.svg": partial(pictures.page, name) for name in pictures.PICTURES},
+    **{f"docs/design/pictures/{name}.svg": partial(measured.page, name) for name in measured.PICTURES},
     "docs/operators/capacity.md": capacity.page,
+    **{f"docs/operators/pictures/{name}.svg": partial(pictures.page, name) for name in grafana.DASHBOARDS},
     "docs/reference/alerts.md": runbook.page,
     "docs/reference/alert-proofs.md": proofs.page,
     "docs/reference/cli.md": cli.page,

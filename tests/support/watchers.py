@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import threading
-import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,8 @@ import pytest
 from demo.processes import Command, Service
 from kafka.patience import wait
 from kafka.ports import free_ports
+from prometheus import ask, running
+from prometheus.server import is_ready
 from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.telemetry.alerts import RULES, as_yaml
 from refbus.telemetry.rules import Burn, Rule
@@ -81,7 +82,7 @@ class Watchers:
 
     def rules(self) -> set[str]:
         """Return the names of the rules that Prometheus has loaded."""
-        groups = _get(self.prometheus, "/api/v1/rules")["data"]["groups"]
+        groups = ask(self.prometheus, "rules")["groups"]
         return {
             rule["name"]
             for group in groups
@@ -99,52 +100,40 @@ class Target:
     world: str = ""
 
 
-def programs() -> tuple[str, str]:
-    """Return both programs; a test without them says so and is left out."""
+def programs() -> str:
+    """Return the Alertmanager; a test without it or without Prometheus says so and is left out."""
     found = shutil.which("prometheus"), shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if not all(found):
         pytest.skip("no Prometheus here: install prometheus and prometheus-alertmanager (Debian)")
-    return str(found[0]), str(found[1])
+    return str(found[1])
 
 
 @contextmanager
 def watching(folder: Path, targets: Iterable[Target]) -> Iterator[Watchers]:
     """Run both over services, with the rules as they ship but shorter in time, and a telephone."""
-    prometheus, alertmanager = programs()
+    alertmanager = programs()
     folder.mkdir(parents=True, exist_ok=True)
     phone = Phone()
     hears = ThreadingHTTPServer(("127.0.0.1", 0), _handler(phone))
     threading.Thread(target=hears.serve_forever, name="phone", daemon=True).start()
-    first, second = free_ports(2)
-    ports = Watchers(first, second, phone)
+    (port,) = free_ports(1)
     (folder / "alerts.yml").write_text(shorter(RULES))
-    (folder / "prometheus.yml").write_text(json.dumps(_asks(folder, ports.alertmanager, targets)))
     (folder / "alertmanager.yml").write_text(json.dumps(_rings(hears.server_port)))
-    lines = {
-        "alertmanager": (
-            alertmanager,
-            f"--config.file={folder / 'alertmanager.yml'}",
-            f"--storage.path={folder / 'alertmanager'}",
-            f"--web.listen-address=127.0.0.1:{ports.alertmanager}",
-            "--cluster.listen-address=",
-        ),
-        "prometheus": (
-            prometheus,
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{ports.prometheus}",
-        ),
-    }
+    line = (
+        alertmanager,
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    )
     environment = {"PATH": os.environ["PATH"]}
-    running = [
-        Service(Command(name, line, environment, folder / f"{name}.log"), restart=False) for name, line in lines.items()
-    ]
+    beside = Service(Command("alertmanager", line, environment, folder / "alertmanager.log"), restart=False)
     try:
-        wait("Prometheus answers", lambda: _answers(ports.prometheus) and _answers(ports.alertmanager))
-        yield ports
+        wait("the Alertmanager answers", lambda: is_ready(port))
+        with running(folder, _asks(folder, port, targets)) as prometheus:
+            yield Watchers(prometheus, port, phone)
     finally:
-        for each in running:
-            each.stop()
+        beside.stop()
         hears.shutdown()
         hears.server_close()
 
@@ -203,16 +192,3 @@ def _handler(phone: Phone) -> type[BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-def _get(port: int, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-        return json.load(answer)

@@ -19,30 +19,41 @@ from refbus.telemetry.metric import Metric
 from refbus.telemetry.rules import BUDGET, job_of
 
 SECONDS, RECORDS, SHARE, RATE = "s", "short", "percentunit", "short"
+MOST_LINES: Final = 10
+"""A panel by a label with more values than that shows only those that are not zero."""
 _HEIGHT: Final = 8
 _WIDTH: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One graph: expressions in PromQL, each with its legend. `edge` is a line in it, above which it is bad."""
+    """One graph: expressions in PromQL, each with its legend. `edge` is a line in it, above which it is bad.
+
+    Its axis begins at 0, unless what it shows goes `below` when it is bad: that must not be cut off.
+    """
 
     title: str
     unit: str
     targets: tuple[tuple[str, str], ...]
     edge: float | None = None
+    below: bool = False
 
 
-def _by(metric: Metric, label: str = "", how: str = "max") -> tuple[str, str]:
-    """Return the values of a metric, by a label when one is named."""
-    return (
-        (f"{how} by ({label}) ({metric.name})", f"{{{{{label}}}}}") if label else (f"{how}({metric.name})", metric.name)
-    )
+def _by(metric: Metric, label: str = "", how: str = "max", called: str = "") -> tuple[str, str]:
+    """Return the values of a metric, by a label when one is named; `called` tells two metrics of a panel apart."""
+    if not label:
+        return f"{how}({metric.name})", metric.name
+    return f"{how} by ({label}) ({metric.name}){_not_none(metric, label)}", f"{{{{{label}}}}}{called}"
 
 
 def _rate(metric: Metric, label: str) -> tuple[str, str]:
     """Return how much a counter grew in the last hour, by a label."""
-    return f"sum by ({label}) (increase({metric.name}[1h]))", f"{{{{{label}}}}}"
+    return f"sum by ({label}) (increase({metric.name}[1h])){_not_none(metric, label)}", f"{{{{{label}}}}}"
+
+
+def _not_none(metric: Metric, label: str) -> str:
+    """Return what leaves out the zeros of a label with many values: nobody finds one line among two hundred."""
+    return " > 0" if len(metric.labels.get(label, ())) > MOST_LINES else ""
 
 
 def _node() -> list[Panel]:
@@ -58,7 +69,11 @@ def _node() -> list[Panel]:
         Panel("Free on the disk", SHARE, (_by(c.DISK_FREE, "job", "min"),)),
         Panel("Certificates and keys end in", SECONDS, (_by(c.CERTIFICATE_LEFT, "job", "min"), _by(c.GATE_KEY_LEFT))),
         Panel("Age of the directory", SECONDS, (_by(c.DIRECTORY_AGE, "job"),), 172_800),
-        Panel("The clock of the machine is off by", SECONDS, (_by(c.CLOCK_JUMP, "job"), _by(c.CLOCK_SKEW, "job"))),
+        Panel(
+            "The clock of the machine is off by",
+            SECONDS,
+            (_by(c.CLOCK_JUMP, "job", called=" jumped"), _by(c.CLOCK_SKEW, "job", called=" skewed")),
+        ),
     ]
 
 
@@ -100,7 +115,7 @@ def _promises() -> list[Panel]:
         left = f"1 - avg_over_time({burn.record}[30d]) / {BUDGET:g}"
         panels += [
             Panel(f"Broken: {promise}", SHARE, broken, BUDGET),
-            Panel(f"What is left of thirty days: {promise}", SHARE, ((left, "left"),)),
+            Panel(f"What is left of thirty days: {promise}", SHARE, ((left, "left"),), below=True),
         ]
     return panels
 
@@ -144,8 +159,8 @@ def _panel(number: int, panel: Panel) -> dict[str, Any]:
         "fieldConfig": {
             "defaults": {
                 "unit": panel.unit,
-                "min": 0,
-                "custom": style,
+                **({} if panel.below else {"min": 0}),
+                "custom": style | ({"axisSoftMin": 0} if panel.below else {}),
                 "thresholds": {"mode": "absolute", "steps": steps},
             },
             "overrides": [],

@@ -6,6 +6,8 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from demo.border import Border
@@ -18,9 +20,11 @@ from demo.proving import Proofs, Proven, summary
 from demo.stack import Stack, StackError, up
 from demo.story import Story
 from demo.verdict import FAILED, PASSED, Report, courses, percentile, unaccounted
+from demo.watching import watched
 from demo.world import ROOT
 from kafka import BrokerFailedError
 from kafka.artifacts import ArtifactError
+from prometheus import NoPrometheusError
 from refbus.clock import machine_ms
 from refbus.errors import RefbusError
 from refbus.explain.report import as_lines
@@ -50,24 +54,35 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration; return 0 when its verdict is "passed"."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--federated", type=int, choices=[0, 1], default=0, help="one TLS cluster for each country")
-    federated = bool(parser.parse_args(arguments).federated)
+    parser.add_argument(
+        "--dashboards", action="store_true", help="Prometheus looks on; keep what the dashboards show of the run"
+    )
+    given = parser.parse_args(arguments)
     try:
         with leaving_nothing():
-            return _run(federated=federated)
+            return _run(federated=bool(given.federated), beside=watched if given.dashboards else _alone)
     except RefbusError as failed:
         problem = "\n".join(as_lines(failed))
+    except NoPrometheusError as missing:
+        problem = f"error: {missing}"
     except (StackError, BrokerFailedError, ArtifactError, CommandFailedError, TimeoutError, AssertionError) as failed:
         problem = f"error: {failed}\nhint: the logs of all processes are in var/demo/world/log"
     print(problem, file=sys.stderr)
     return 1
 
 
-def _run(*, federated: bool) -> int:
+@contextmanager
+def _alone(_stack: Stack) -> Iterator[None]:
+    """Nobody looks on."""
+    yield
+
+
+def _run(*, federated: bool, beside: Callable[[Stack], AbstractContextManager[None]]) -> int:
     began = time.monotonic()
     tell("Everything here is fictional: persons, cases, organisations.")
     stack = up(DEMO / "world", federated=federated, say=tell)
     try:
-        told = _tell_all(stack)
+        told = _tell_all(stack, beside(stack))
         report = _judge(stack, told, time.monotonic() - began)
     finally:
         stack.stop()
@@ -91,19 +106,21 @@ class _Told:
     proven: Proven
 
 
-def _tell_all(stack: Stack) -> _Told:
+def _tell_all(stack: Stack, beside: AbstractContextManager[None]) -> _Told:
+    """Tell every act. Who looks on leaves before the clocks are moved by months: ages would show nothing else then."""
     directory = stack.world.directory(machine_ms())
     offices = {org: Office(org, stack.gateway_environment(org), DEMO / "desks" / org) for org in stack.homes}
     cases = planned_cases(directory)
     story = Story(offices, cases, tell)
     border = Border(stack, directory, tell)
-    story.first_referral()
-    story.all_referrals()
-    story.refusals_at_the_desk()
-    story.withdrawal()
-    border.attack()
-    border.replay()
-    border.poison()
+    with beside:
+        story.first_referral()
+        story.all_referrals()
+        story.refusals_at_the_desk()
+        story.withdrawal()
+        border.attack()
+        border.replay()
+        border.poison()
     ended = Homecomings(stack.world, offices, cases, tell).tell_all()
     case = next(case for case in cases if case.name == GOES_HOME)
     proven = Proofs(stack, offices, DEMO / "desks" / "proofs", tell).tell_all(case.sender, story.told.sent[GOES_HOME])
