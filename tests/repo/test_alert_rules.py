@@ -27,7 +27,7 @@ def promtool() -> str:
 
 def run(*arguments: str) -> tuple[int, str]:
     """Run a command; return its exit status and all that it said."""
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
