@@ -13,6 +13,7 @@ from refbus.core.ids import CountryCode
 from refbus.trust.homes import Home
 from support.ceremonies import lab
 from support.directories import NOW_MS
+from support.howto import Page, Shell
 from support.tree import ROOT
 
 KZ = CountryCode("kz")
@@ -64,3 +65,14 @@ def test_topics_of_a_new_node_are_planned_applied_and_checked(gate_home: Path, t
     assert (away.returncode, away.stdout) == (3, "")
     assert away.stderr.startswith("error: BROKER_UNREACHABLE")
     assert len(away.stderr.splitlines()) <= 4
+
+
+def test_a_broker_on_ones_own_machine_by_the_page_alone(tmp_path: Path) -> None:
+    """It starts, is there, and stops, by the commands of the page as printed; nothing is left running."""
+    shell = Shell(tmp_path, {})
+    try:
+        shell.follow(Page.read("operators/operate.md").with_word("python -m kafka"))
+    finally:
+        shell.close()
+    assert (tmp_path / "var" / "broker").is_dir()
+    assert run("kafka", "status", str(tmp_path / "var" / "broker")).returncode == 1

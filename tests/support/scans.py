@@ -62,6 +62,7 @@ WHOLE: Final[Mapping[str, str]] = {
     "SELECT erased.name FROM erased": "an auditor reads its list of what was erased once, when it starts",
     "SELECT entry.decision_id FROM entry WHERE entry.raw IS NOT NULL": "an auditor that came back from a copy, once",
     "SELECT entry.origin, entry.place, entry.writer, entry.decision_id FROM entry": "the same",
+    "SELECT entry.decision_id FROM entry WHERE entry.writer IN": "a lost store of an auditor is made again, once",
     "SELECT dropped.topic, dropped.hour": "hours of some weeks: what is too old is forgotten, or an operator looks",
     "FROM statements LEFT OUTER JOIN outbox": "the account of a period, when somebody asks for it",
     "SELECT count(*) AS count_1 FROM referrals WHERE": "how long a list is, counted in an index",

@@ -327,12 +327,16 @@ def _set_desks(stack: Stack) -> None:
     folder = RUN / "desk"
     folder.mkdir(exist_ok=True)
     for org in stack.homes:
-        settings = stack.gateway_environment(org)
-        named = {name: value for name, value in settings.items() if name.startswith("REFBUS_")}
-        named.pop("REFBUS_METRICS_PORT", None)
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(named.items())]
-        path = f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
-        (folder / org).write_text("\n".join([path, *lines, ""]), encoding="utf-8")
+        (folder / org).write_text(desk(stack.gateway_environment(org)), encoding="utf-8")
+
+
+def desk(settings: Mapping[str, str]) -> str:
+    """Return what a shell reads to be at the desk of an office with these settings."""
+    named = {name: value for name, value in settings.items() if name.startswith("REFBUS_")}
+    named.pop("REFBUS_METRICS_PORT", None)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(named.items())]
+    path = f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+    return "\n".join([path, *lines, ""])
 
 
 def _down() -> int:
