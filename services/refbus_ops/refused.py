@@ -6,7 +6,7 @@ The records hold sealed bytes; what is shown of each is its decision id, where i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +21,7 @@ from refbus.audit.sources import source_of
 from refbus.audit.statement import Statement
 from refbus.bus.port import Record
 from refbus.core.ids import CountryCode
+from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import member
 from refbus.each import alone, each
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, TransportError, UncheckableError
@@ -41,6 +42,7 @@ from refbus_ops.context import Operator
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _BATCH = 500
 _PATIENCE = 10  # reads of a second each
+_PROMISED_MS = HOUR_MS  # so long may it take until a decision can be proved
 _LAST = click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many to show.")
 _CODE = click.option(
     "--code", type=click.Choice([str(code) for code in Code]), metavar="CODE", help="Only those with this code."
@@ -175,7 +177,7 @@ def replays(
         with alone(done, lambda _, error: errors.append(error)):
             if shards is not None and done.statement:
                 proof = _proof(shards, done, operator.clock())
-                in_log = True if proof else False if done.is_settled and request.decision not in waiting else None
+                in_log = True if proof else False if _is_due(done, waiting, operator.clock()) else None
         if proof is not None and out is not None:
             write_whole(out / f"{request.decision}.tlog-proof", proof)
         if as_json:
@@ -188,6 +190,11 @@ def replays(
             say(f"    {_who(request.asked)} asked: {request.reason}", f"    {_who(done.order.approved)} approved")
     if errors:
         raise errors[-1]
+
+
+def _is_due(done: orders.Done, waiting: Collection[str], now_ms: int) -> bool:
+    """Whether the log must have the entry: the order is carried out, for longer than logging may take."""
+    return done.is_settled and done.order.request.decision not in waiting and now_ms - done.at_ms > _PROMISED_MS
 
 
 def _who(person: Person) -> str:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from refbus.audit.statement import Statement
-from refbus.core.units import DAY_MS
+from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.errors import Code, RefbusError, UncheckableError
 from refbus.node import replay
 from refbus.node.replay import Order, Person, Request
@@ -29,6 +29,8 @@ OWN, NEXT = shard_at(NOW_MS), next_shard(shard_at(NOW_MS))
 KEYS = {shard: log_key(f"audit.kz.example/{shard}", seed) for seed, shard in enumerate((OWN, NEXT), 1)}
 DECISIONS = tuple(f"{number}f" * 16 for number in range(2))
 LATER_MS = NOW_MS + 183 * DAY_MS
+DUE_MS = NOW_MS + HOUR_MS + 1
+"""Behind the hour that logging may take."""
 STATEMENTS = tuple(Statement.of(audit_record(decision_id=bytes.fromhex(name)), AUDIT_KEY) for name in DECISIONS)
 
 
@@ -69,18 +71,25 @@ def test_each_order_is_looked_up_in_its_half_year_and_the_next(home: Path) -> No
     write_shard(home / "both", OWN, [first])
     assert show(home, write_shard(home / "both", NEXT, [second]))[0] == [True, True]
     one = write_shard(home / "one", OWN, [first])
-    found, told = show(home, one, now_ms=NOW_MS)
+    found, told = show(home, one, now_ms=DUE_MS)
     assert (found, told.exit_code) == ([True, False], 0)
     assert show(home, one)[0] == [True, None], "the next half-year has begun, and may have it"
     found, told = show(home, write_shard(home / "one", NEXT, []))
     assert (found, told.exit_code) == ([True, False], 0)
 
 
+def test_an_order_of_the_last_hour_is_not_missed_in_the_log(home: Path) -> None:
+    """So long may it take until an entry can be proved: nothing is said of it, and it is shown once it is there."""
+    place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
+    assert show(home, place, now_ms=NOW_MS + HOUR_MS)[0] == [True, None]
+    assert show(home, place, now_ms=DUE_MS)[0] == [True, False]
+
+
 def test_an_order_without_a_statement_is_not_looked_up(home: Path) -> None:
     """Of those from before there were entries, and from when nobody could open one, the log says nothing."""
     place = write_shard(home / "log", OWN, [each.leaf for each in STATEMENTS])
     replay.note(home, order_of("ab" * 16), "REFUSED", NOW_MS)
-    found, told = show(home, place, now_ms=NOW_MS)
+    found, told = show(home, place, now_ms=DUE_MS)
     assert (found, told.exit_code) == ([True, True, None], 0)
 
 
@@ -90,7 +99,7 @@ def test_an_order_whose_end_was_not_kept_is_not_known(home: Path) -> None:
     for name in DECISIONS:
         replay.note(home, order_of(name), replay.BEGUN, NOW_MS + 1)
     place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
-    found, told = show(home, place, now_ms=NOW_MS)
+    found, told = show(home, place, now_ms=DUE_MS)
     assert (found, told.exit_code) == ([True, None, None], 0)
     shown = [json.loads(line)["outcome"] for line in told.output.splitlines()]
     assert shown == ["FORWARDED", "FORWARDED", replay.BEGUN]
@@ -100,9 +109,9 @@ def test_an_order_that_still_waits_is_not_missed_in_the_log(home: Path) -> None:
     """Its outcome was kept, and the gate has not taken it away: it may not have been written yet."""
     wanted = order_of(DECISIONS[1])
     place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
-    assert show(home, place, now_ms=NOW_MS)[0] == [True, False]
+    assert show(home, place, now_ms=DUE_MS)[0] == [True, False]
     replay.approve(home, wanted.request, wanted.approved, accounts=False)
-    assert show(home, place, now_ms=NOW_MS)[0] == [True, None]
+    assert show(home, place, now_ms=DUE_MS)[0] == [True, None]
 
 
 def test_a_log_that_cannot_be_read_accuses_nobody(home: Path) -> None:
@@ -128,11 +137,11 @@ def test_an_order_behind_an_early_end_is_found(home: Path) -> None:
     for shard in (NEXT, last):
         place = write_shard(home / shard, OWN, [first])
         (place / OWN / "end").write_text("a note of the log's key says so")
-        found, told = show(home, place, now_ms=NOW_MS)
+        found, told = show(home, place, now_ms=DUE_MS)
         assert (found, type(told.exception)) == ([True, None], UncheckableError)
         policy = [f"log {key.verifier.vkey}" for key in (*KEYS.values(), log_key(f"audit.kz.example/{last}", 3))]
         write_log(place / shard, [*audit_entries(3), second], KEYS.get(shard) or log_key(f"audit.kz.example/{last}", 3))
-        found, told = show(home, place, *policy, now_ms=NOW_MS)
+        found, told = show(home, place, *policy, now_ms=DUE_MS)
         assert (found, told.exit_code) == ([True, True], 0)
 
 
@@ -140,7 +149,7 @@ def test_a_half_year_to_come_that_cannot_be_checked_accuses_nobody(home: Path) -
     """It is there, under a key that the policy does not have: the entry may be in it."""
     place = write_shard(home / "log", OWN, [STATEMENTS[0].leaf])
     write_shard(place, NEXT, [STATEMENTS[1].leaf])
-    found, told = show(home, place, f"log {KEYS[OWN].verifier.vkey}", now_ms=NOW_MS)
+    found, told = show(home, place, f"log {KEYS[OWN].verifier.vkey}", now_ms=DUE_MS)
     assert (found, told.exit_code) == ([True, None], 1)
 
 
@@ -150,4 +159,4 @@ def test_a_log_that_lost_entries_accuses_nobody(home: Path, signed: int, expecte
     place = write_shard(write_shard(home / "log", OWN, [STATEMENTS[0].leaf]), NEXT, [])
     end = LogEnd(KEYS[OWN].verifier.name, Head(4, bytes(32)), Head(signed, bytes(32)))
     (place / OWN / "end").write_bytes(sign_end(end, KEYS[OWN]).encode())
-    assert show(home, place, now_ms=NOW_MS)[0] == [True, expected]
+    assert show(home, place, now_ms=DUE_MS)[0] == [True, expected]
