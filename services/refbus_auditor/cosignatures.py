@@ -23,7 +23,7 @@ from refbus.errors import Code, MalformedError, UntrustedError
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.hashing import tree_root
 from refbus.tlog.keys import SignerKey, decimal
-from refbus.tlog.note import Note, Signature, verified
+from refbus.tlog.note import MOST_SIGNATURES, Note, Signature, verified
 from refbus.tlog.policy import NONE, Policy
 from refbus.tlog.proofs import consistency_proof
 from refbus.tlog.tiles import TileTrees
@@ -262,6 +262,7 @@ class Cosigning:
 
     def _settle(self, candidate: _Candidate) -> Note:
         """Keep a checkpoint that its quorum stands behind; the next candidate is free."""
+        candidate.note = readable(candidate.note, self.policy())
         same = shard.c.origin == candidate.checkpoint.origin
         values = {"cosigned": candidate.note.encode(), "cosigned_ms": self.clock.now_ms()}
         with self.database.writing() as connection:
@@ -273,6 +274,24 @@ class Cosigning:
 def _witnesses(policy: Policy) -> int:
     """Return how many countries can witness: 0 where none is demanded."""
     return 0 if policy.quorum == NONE else len(policy.groups[policy.quorum].members)
+
+
+def readable(note: Note, policy: Policy) -> Note:
+    """Return a checkpoint with no more signatures than a note may have; a country's cosignatures stay or go together.
+
+    Where every witness has to answer they can be more. A quorum is at most 16 countries, and always fits.
+    """
+    if len(note.signatures) <= MOST_SIGNATURES:
+        return note
+    keys = [
+        [policy.witnesses[name].key for name in group.members if name in policy.witnesses]
+        for group in policy.groups.values()
+    ]
+    by_country = [[line for line in note.signatures if any(line.of(key) for key in held)] for held in keys]
+    kept = [line for line in note.signatures if not any(line in lines for lines in by_country)]
+    for lines in by_country:
+        kept += lines if len(kept) + len(lines) <= MOST_SIGNATURES else []
+    return Note(note.text, tuple(kept))
 
 
 def _time(line: Signature) -> bytes:

@@ -14,7 +14,10 @@ from refbus.bus.memory import MemoryBus
 from refbus.core.units import DAY_MS
 from refbus.errors import Code, SetupError, UntrustedError
 from refbus.files import write_whole
+from refbus.tlog import note
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
+from refbus.tlog.note import Note
+from refbus_auditor import cosignatures
 from refbus_auditor.cosignatures import conflict
 from refbus_auditor.ledger import Standing
 from refbus_auditor.putback import restore
@@ -125,6 +128,25 @@ def test_what_everybody_confirms_grows_again(four: Auditors, tmp_path: Path) -> 
     four.settle()
     assert [log.cosigned_size for log in node.core.shards()] == [3, 4]
     node.require_sound()
+
+
+def test_more_witnesses_than_fit_confirm_and_the_checkpoint_stays_readable(
+    four: Auditors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All have to answer; of their cosignatures as many are kept as a note may have, and a quorum is among them."""
+    for module in (note, cosignatures):
+        monkeypatch.setattr(module, "MOST_SIGNATURES", 5)  # the log's own and two countries'
+    node = four.nodes["kz"]
+    four.log(3)
+    four.settle()
+    node.home.database.copy_to(tmp_path / "new.db")
+    bring_back(node, tmp_path / "new.db")
+    four.settle(12)
+    (log,) = node.core.shards()
+    assert (log.standing, log.cosigned_size) == (Standing.GROWS, 3)
+    kept = Note.parse(log.cosigned or b"")
+    assert len(kept.signatures) == 5
+    node.core.policy().check(kept)
 
 
 def test_what_a_witness_showed_stops_every_later_start(lost: Disaster) -> None:
