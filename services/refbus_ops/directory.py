@@ -23,6 +23,7 @@ from refbus.trust.member import enrolment
 from refbus.trust.member.enrolment_file import fingerprint
 from refbus.trust.member.policy import compile_policy, parse_policy
 from refbus.trust.publisher import changes, custody, export, recovery
+from refbus.trust.publisher.bins import use_bins
 from refbus.trust.publisher.ceremony import (
     FederationPaths,
     Passphrases,
@@ -168,6 +169,13 @@ def add_country(paths: FederationPaths, country: str, policy: Path, delegation: 
     code, key = parse_country(country), custody.import_public(read_file(delegation))
     content = _policy(policy)
     stage(paths, lambda publication: changes.add_country(publication, code, content, key))
+
+
+@directory.command()
+@click.pass_obj
+def bins(paths: FederationPaths) -> None:
+    """Stage the move of all enrolments into bins, for more than 3,900 organisations. Update every reader first."""
+    stage(paths, use_bins)
 
 
 @directory.command(name="replace-delegation")

@@ -237,9 +237,8 @@ def _directory(operator: Operator) -> Iterator[Finding]:
 
 def _keys(operator: Operator) -> Iterator[Finding]:
     country, now_ms = operator.one_country(), operator.clock()
-    for member in operator.directory().organisations.values():
-        if member.country == country and member.role in _NODE:
-            yield _key(member, now_ms)
+    for member in operator.directory().members_of(country, *_NODE):
+        yield _key(member, now_ms)
 
 
 def _key(member: Organisation, now_ms: int) -> Finding:

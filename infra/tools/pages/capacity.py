@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from refbus.trust.layout import MAX_METADATA_BYTES
-from refbus.trust.reader.client import MAX_COUNTRIES
+from refbus.trust.layout import MAX_COUNTRIES, MAX_METADATA_BYTES
 from tools.pages.markdown import document, table
 from tools.queueing import Service, simulate
 
@@ -87,11 +86,12 @@ def page() -> str:
         " nodes, [which is not built](#several-nodes-in-one-country).",
         *_SEVERAL,
         "## The directory",
-        "Measured in a federation of four countries; the last column is a straight line through the two largest"
-        " (extrapolated). Every reader keeps all members. **Readers take no list above"
-        f" {MAX_METADATA_BYTES / 1000:,.0f} kB, which is {_most(measures):,} organisations (extrapolated), and no more"
-        f" than {MAX_COUNTRIES} countries.** So {FURTHER:,} organisations or 60 countries need another layout of the"
-        " directory first (bins by hash, and loading only what is asked), which is not built.",
+        "Measured in a federation of four countries, each enrolment in a file of its own, by the version that kept all"
+        " members in memory. The last column is a straight line through the two largest (extrapolated).",
+        f"Readers now take {MAX_COUNTRIES} countries, and read an organisation when they deal with it"
+        " ([98](../adr/0098-who-is-asked-for-is-read.md)). A list ends at"
+        f" {MAX_METADATA_BYTES / 1000:,.0f} kB, which is {_most(measures):,} enrolments (extrapolated). In bins they"
+        " are 256 lines, and the bound is that of the list of one country.",
         table(("", *(f"{size:,} organisations" for size in SIZES), f"{FURTHER:,}, extrapolated"), costs),
         "## The audit log",
         f"An event leaves two entries at a node. An entry takes {_ENTRY_KB} kB there"

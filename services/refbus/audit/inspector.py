@@ -12,9 +12,7 @@ def inspector_key(directory: Directory, country: CountryCode, now_ms: int) -> Ke
     It is the current one, else the newest that was not revoked, whatever its term: a record that is sealed to an old
     key can be read, one that is not written cannot, and a country must not stand still because a key was not renewed.
     """
-    inspectors = [
-        each for each in directory.organisations.values() if each.role is OrgRole.INSPECTOR and each.country == country
-    ]
+    inspectors = list(directory.members_of(country, OrgRole.INSPECTOR))
     for inspector in inspectors:
         current = inspector.current_kem_key(now_ms)
         if current is not None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from refbus.bus.port import EVERYBODY, QuotaChange
-from refbus.core.directory import MEMBER_ROLES, Directory, Organisation, OrgRole
-from refbus.core.ids import CountryCode, OrgId
+from refbus.core.directory import MEMBER_ROLES, Directory, OrgRole
+from refbus.core.ids import CountryCode, OrgId, country_of
 from refbus.errors import Code, SetupError
 from refbus.resources import data_dir
 
@@ -58,14 +58,16 @@ def wanted_quotas(directory: Directory, country: CountryCode) -> dict[OrgId, Map
     """Return the quotas of everybody who may have rules in the cluster of `country`; {} for who is never slowed."""
     kinds = load()
     return {
-        org.org_id: kinds[kind] for org in directory.organisations.values() if (kind := _kind(org, country)) is not None
+        org_id: kinds[kind]
+        for org_id, brief in directory.briefs().items()
+        if (kind := _kind(OrgRole(brief.role), country_of(org_id) == country)) is not None
     }
 
 
-def _kind(org: Organisation, country: CountryCode) -> Kind | None:
-    if org.role in _NODES:
-        return Kind.OWN_NODE if org.country == country else Kind.FOREIGN_NODE
-    return Kind.ORGANISATION if org.country == country and org.role in MEMBER_ROLES else None
+def _kind(role: OrgRole, is_own: bool) -> Kind | None:
+    if role in _NODES:
+        return Kind.OWN_NODE if is_own else Kind.FOREIGN_NODE
+    return Kind.ORGANISATION if is_own and role in MEMBER_ROLES else None
 
 
 def quota_changes(

@@ -153,7 +153,7 @@ def _gateways(directory: Directory, country: CountryCode) -> list[Organisation]:
 def _members(
     directory: Directory, country: CountryCode, roles: frozenset[OrgRole] | set[OrgRole]
 ) -> list[Organisation]:
-    found = [org for org in directory.organisations.values() if org.country == country and org.role in roles]
+    found = list(directory.members_of(country, *roles))
     return sorted(found, key=lambda org: org.org_id)
 
 

@@ -5,10 +5,11 @@ How it is fetched and verified (TUF, endorsements, key checks) is `refbus.trust`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.core.units import DAY_S, HOUR_S
@@ -111,6 +112,35 @@ class Organisation:
         return max(usable, key=lambda key: key.not_before_ms, default=None)
 
 
+class Brief(NamedTuple):
+    """What is asked of every member at once, so that nobody reads all their files for it; as an index has it on disk.
+
+    Ids of keys are in hexadecimal, with a space between two.
+    """
+
+    role: str  # of OrgRole
+    echoes: bool
+    keys: str  # of its signing and KEM keys
+    over: str  # those among them that are revoked or compromised
+
+    @classmethod
+    def of(cls, member: Organisation) -> Brief:
+        """Return what stands of a member in an index."""
+        signing = [(key.kid.hex(), key.compromised_since_ms is not None) for key in member.signing_keys]
+        keys = [*signing, *((key.kid.hex(), key.revoked) for key in member.kem_keys)]
+        over = " ".join(kid for kid, is_over in keys if is_over)
+        return cls(member.role.value, member.echoes, " ".join(kid for kid, _ in keys), over)
+
+
+class Indexed(Mapping[OrgId, Organisation]):
+    """Members of whom each is read when it is asked for; what is asked of all stands in an index."""
+
+    @abstractmethod
+    def briefs(self) -> Mapping[OrgId, Brief]:
+        """Return the index. Nobody is read for it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """How long each step may take, in seconds; `step_s` is the pause between two steps of an escalation."""
@@ -196,6 +226,34 @@ class Directory:
     def find(self, org_id: OrgId) -> Organisation | None:
         """Return the organisation, whatever its status, or None."""
         return self.organisations.get(org_id)
+
+    def briefs(self) -> Mapping[OrgId, Brief]:
+        """Return what is asked of every member at once; of a large directory nobody is read for it."""
+        if isinstance(self.organisations, Indexed):
+            return self.organisations.briefs()
+        return {org_id: Brief.of(member) for org_id, member in self.organisations.items()}
+
+    def members_of(self, country: CountryCode, *roles: OrgRole) -> Iterator[Organisation]:
+        """Return the organisations of a country, whatever their status; with `roles` only those. Nobody else is read.
+
+        Each is read when it is its turn.
+        """
+        here = f"{country}-"  # an id begins with its country, or the member does not count
+        there = [org_id for org_id in self.organisations if org_id.startswith(here)]
+        briefs = self.briefs() if roles else {}
+        found = [org_id for org_id in there if briefs[org_id].role in roles] if roles else there
+        return map(self.organisations.__getitem__, found)
+
+    def revoked_keys(self) -> set[KeyId]:
+        """Return the ids of all keys that are revoked or compromised."""
+        over = " ".join(brief.over for brief in self.briefs().values() if brief.over)
+        return {KeyId(bytes.fromhex(kid)) for kid in over.split()}
+
+    def holder_of(self, kid: KeyId) -> Organisation | None:
+        """Return the organisation that lists a signing or KEM key, or None."""
+        wanted = kid.hex()
+        found = (org_id for org_id, brief in self.briefs().items() if wanted in brief.keys.split())
+        return next(map(self.organisations.__getitem__, found), None)
 
     def countries(self) -> tuple[CountryCode, ...]:
         """Return the member countries, sorted."""

@@ -18,9 +18,13 @@ from refbus.trust.canonical import MAX_BYTES
 
 TIMESTAMP = "metadata/timestamp.json"
 ENROLMENT = "enrolment"
+"""The folder with a file for each enrolment."""
+ENROLMENTS = "enrolments"
+"""The folder with a file for each bin of enrolments."""
 POLICY = "policy.json"
 MAX_PATH = 160
 MAX_METADATA_BYTES = 524_288
+MAX_COUNTRIES = 100
 MAX_TIMESTAMP_BYTES = 16_384
 
 _VERSION = r"[1-9][0-9]{0,8}"
@@ -96,6 +100,11 @@ def list_files(repository: Path) -> list[tuple[str, bytes]]:
 def is_metadata(path: str) -> bool:
     """Whether a path is that of signed metadata: what an audit log tells of a version of the directory."""
     return path == TIMESTAMP or _METADATA.fullmatch(path) is not None
+
+
+def is_target(path: str) -> bool:
+    """Whether a path is that of a target."""
+    return _TARGET.fullmatch(path) is not None
 
 
 def is_root(path: str) -> bool:

@@ -214,6 +214,5 @@ def _not_told(_: RecordRow, error: RefbusError) -> None:
 
 def _members(batch: Batch) -> list[Organisation]:
     """Return the active organisations of this country that have an inbox, in a fixed order."""
-    found = batch.directories.latest.organisations.values()
-    here = [each for each in found if each.country == batch.keys.country and each.role in MEMBER_ROLES]
+    here = batch.directories.latest.members_of(batch.keys.country, *MEMBER_ROLES)
     return sorted((each for each in here if each.status is OrgStatus.ACTIVE), key=lambda each: each.org_id)

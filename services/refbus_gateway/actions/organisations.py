@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from refbus.core.directory import Organisation, OrgRole, OrgStatus
+from refbus.core.directory import Directory, Organisation, OrgRole, OrgStatus
 from refbus.core.ids import CountryCode, OrgId
 from refbus.errors import Code, MalformedError
 from refbus.said import Said, said
@@ -68,22 +68,23 @@ def find(
     UNKNOWN_VALUE for a language that nobody knows; UncheckableError: DIRECTORY_INVALID, DIRECTORY_EXPIRED.
     """
     actor.require(Permission.READ_STATUS)
-    now_ms = desk.gateway.now_ms()
-    found = [
-        each
-        for each in desk.gateway.directory().organisations.values()
-        if each.services
-        and each.status is OrgStatus.ACTIVE
-        and each.current_kem_key(now_ms)
-        and _among(country, [each.country])
-        and _among(service, each.services)
-    ]
+    directory = desk.gateway.directory()
+    wanted = [each for each in directory.countries() if _among(country, [each])]
+    found = [each for code in wanted for each in _receiving(desk, directory, code) if _among(service, each.services)]
     said = shown_of(desk, actor, [each.org_id for each in found])
     members = (
         _member(each, said.get(each.org_id)) for each in sorted(found, key=lambda each: (each.country, each.label))
     )
     wished = None if language is None else _language(language)
     return tuple(each for each in members if _speaks(each, wished) and _serves(each, serves))
+
+
+def _receiving(desk: Desk, directory: Directory, country: CountryCode) -> Iterator[Organisation]:
+    """Yield the organisations of a country that can receive now; each is read when it is its turn."""
+    now_ms = desk.gateway.now_ms()
+    for each in directory.members_of(country):
+        if each.services and each.status is OrgStatus.ACTIVE and each.current_kem_key(now_ms):
+            yield each
 
 
 def _among(wished: str | None, there: Iterable[str]) -> bool:
@@ -116,7 +117,12 @@ def _serves(member: Member, wished: str | None) -> bool:
 def countries(desk: Desk, actor: Actor) -> tuple[CountryCode, ...]:
     """Return the countries in which another organisation can receive. Raises as `find` does."""
     actor.require(Permission.READ_STATUS)
-    return tuple(sorted({each.country for each in find(desk, actor) if each.org_id != actor.org}))
+    directory = desk.gateway.directory()
+
+    def has_another(country: CountryCode) -> bool:
+        return any(each.org_id != actor.org for each in _receiving(desk, directory, country))
+
+    return tuple(filter(has_another, directory.countries()))
 
 
 def choose(desk: Desk, actor: Actor, *, country: str, services: Collection[str], language: str | None = None) -> Choice:

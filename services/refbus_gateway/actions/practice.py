@@ -177,11 +177,12 @@ def _answer(gateway: Gateway, tx: Transaction, number: int) -> None:
 def _echo_of(gateway: Gateway) -> Organisation | None:
     """Return an organisation that echoes and can receive now, one of the own country first."""
     directory, now_ms = gateway.newest_directory(), gateway.now_ms()
-    there = directory.organisations.values() if directory else ()
+    if directory is None:
+        return None
     found = [
         one
-        for one in there
-        if one.echoes and one.status is OrgStatus.ACTIVE and one.current_kem_key(now_ms) and one.org_id != gateway.me
+        for one in (directory.organisations[org_id] for org_id, brief in directory.briefs().items() if brief.echoes)
+        if one.status is OrgStatus.ACTIVE and one.current_kem_key(now_ms) and one.org_id != gateway.me
     ]
     return min(found, key=lambda one: (one.country != gateway.country, one.org_id), default=None)
 

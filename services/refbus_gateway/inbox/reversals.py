@@ -75,8 +75,7 @@ def take_in(gateway: Gateway, tx: Transaction, row: OutboxRow, notice: GateNotic
 
 def recipient_of(gateway: Gateway, row: OutboxRow) -> Organisation | None:
     """Return the member that an envelope is sealed to, by the key: of an erased case nothing else is left."""
-    members = gateway.directory().organisations.values()
-    return next((one for one in members if any(key.kid == row.recipient_kid for key in one.kem_keys)), None)
+    return None if row.recipient_kid is None else gateway.directory().holder_of(row.recipient_kid)
 
 
 def _state(notice: GateNotice, *, arrived: bool) -> RowState | None:

@@ -14,7 +14,6 @@ from typing import Final
 from refbus.backoff import BackOff
 from refbus.bus.port import OnDelivery, Producer
 from refbus.core.courses.referral import State
-from refbus.core.ids import KeyId
 from refbus.core.units import DAY_MS, HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.each import each
@@ -142,7 +141,7 @@ def tend(gateway: Gateway, *, patient: bool = False) -> None:
         unheard = announced.unanswered(tx, now_ms)
         half_ms = gateway.rules().directory_grace_hours * HOUR_MS // 2
         perishable = outbox.perishable(
-            tx, now_ms // HOUR_MS, range(now_ms - half_ms + 1, now_ms + half_ms), _revoked(gateway)
+            tx, now_ms // HOUR_MS, range(now_ms - half_ms + 1, now_ms + half_ms), gateway.view().revoked_keys()
         )
         ageing = [row.id for row in perishable if _may_be_stale(gateway, tx, row, now_ms)]
     _each_alone(gateway, open_rows, _again, _withdrawal_waits)
@@ -219,7 +218,7 @@ def _why_stale(gateway: Gateway, tx: Transaction, row: OutboxRow, now_ms: int) -
     """
     expired = row.expires_at_hour is not None and row.expires_at_hour * HOUR_MS <= now_ms
     if row.state is RowState.READY:
-        revoked = {row.recipient_kid, row.signer_kid} & _revoked(gateway)
+        revoked = {row.recipient_kid, row.signer_kid} & gateway.view().revoked_keys()
         old = Code.DIRECTORY_TOO_OLD if _is_under_an_old_view(gateway, row, now_ms) else None
         return Code.MESSAGE_EXPIRED if expired else Code.KEY_REVOKED if revoked else old
     unanswered = expired and row.state is RowState.FORWARDED and _is_unanswered_request(tx, row)
@@ -244,13 +243,6 @@ def _is_unanswered_request(tx: Transaction, row: OutboxRow) -> bool:
     if event.block.event_type is not EventType.REFERRAL_REQUESTED:
         return False
     return course_state.view_of(tx, referrals.get(tx, row.referral)).state is State.REQUESTED
-
-
-def _revoked(gateway: Gateway) -> set[KeyId]:
-    organisations = gateway.view().organisations.values()
-    sealing = {key.kid for found in organisations for key in found.kem_keys if key.revoked}
-    signing = {key.kid for found in organisations for key in found.signing_keys if key.compromised_since_ms is not None}
-    return {*sealing, *signing}
 
 
 def _renew(gateway: Gateway, tx: Transaction, row_id: int) -> None:

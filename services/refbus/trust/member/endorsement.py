@@ -8,12 +8,12 @@ is revoked with it.
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
+from typing import Final
 
 from refbus.core.directory import KemKey, Organisation, OrgRole, SigningKey
 from refbus.core.ids import KeyId, OrgId, gate_id
 from refbus.core.units import DAY_MS
-from refbus.crypto.framing import lp, u64be
+from refbus.crypto.framing import lp, sha256, u64be
 from refbus.crypto.kem import KemPrivate, KemPublic
 from refbus.crypto.signing import (
     LABEL_AUDIT_KEY,
@@ -27,6 +27,7 @@ from refbus.crypto.signing import (
     verify,
 )
 from refbus.errors import Code, UntrustedError
+from refbus.recent import Recent
 from refbus.said import said
 from refbus.tlog.keys import VerifierKey
 from refbus.trust.member.audit_keys import AuditKeys, audit_key_id, parse_vkey
@@ -78,14 +79,27 @@ def endorse_audit_key(org_id: OrgId, key: VerifierKey, signer: SigningPair) -> A
     return AuditKeyEntry(key.vkey, Endorsement(signer.kid, signatures))
 
 
-@lru_cache(maxsize=4_096)
+_checked: Final = Recent[tuple[str, str], Organisation](4_096)
+"""Members that were checked here last, by the SHA-256 of their two files: the bytes themselves are not held."""
+
+
 def load_member(content: bytes, enrolment: bytes) -> Organisation:
     """Return the organisation of a target file and its enrolment file, every key checked, revocations applied.
 
     The same bytes give the same answer, so unchanged organisations cost nothing in the next version. Raises
     MalformedError or UntrustedError (KEY_INVALID, KEY_NOT_ENDORSED, DIRECTORY_INVALID).
     """
-    return check_member(MemberFile.parse(content), Enrolment.parse(enrolment))
+    name = sha256(content).hex(), sha256(enrolment).hex()
+    found = _checked.get(name)
+    if found is None:
+        found = check_member(MemberFile.parse(content), Enrolment.parse(enrolment))
+        _checked.put(name, found)
+    return found
+
+
+def checked_member(content: str, enrolment: str) -> Organisation | None:
+    """Return the organisation whose two files have these SHA-256 (hex) when it was checked here lately."""
+    return _checked.get((content, enrolment))
 
 
 def check_member(file: MemberFile, enrolment: Enrolment) -> Organisation:

@@ -14,13 +14,14 @@ from tuf.api.metadata import Root, Targets
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import CountryCode, KeyId, OrgId
 from refbus.errors import Code, SetupError, UntrustedError
-from refbus.trust.layout import ENROLMENT, POLICY
+from refbus.trust.layout import POLICY
 from refbus.trust.member.audit_keys import audit_key_id, parse_vkey
 from refbus.trust.member.endorsement import check_member
 from refbus.trust.member.enrolment import apply_update, enrolment_of
 from refbus.trust.member.enrolment_file import Enrolment
 from refbus.trust.member.policy import parse_policy
 from refbus.trust.member.target_file import KemEntry, MemberFile, SigningEntry
+from refbus.trust.publisher.bins import enrolment_in, put_enrolment
 from refbus.trust.publisher.repository import Publication
 
 
@@ -87,10 +88,10 @@ def enrol(publication: Publication, member: MemberFile) -> None:
     Raises UntrustedError DIRECTORY_INVALID, known id.
     """
     held = member.organisation
-    if publication.content(Targets.type, _enrolment_path(held.org_id)) is not None:
+    if enrolment_in(publication, held.org_id) is not None:
         raise UntrustedError(Code.DIRECTORY_INVALID, "this id is already enrolled: recover it, or choose another id")
     enrolment = enrolment_of(member)
-    _put_enrolment(publication, enrolment)
+    put_enrolment(publication, enrolment)
     _put_member(publication, member, enrolment)
 
 
@@ -106,7 +107,7 @@ def recover(publication: Publication, member: MemberFile, since_ms: int) -> None
     revoked = {**{entry.key.kid: since_ms for entry in signing}, **enrolment.revoked}
     first = (*enrolment.first_keys, *enrolment_of(member).first_keys)
     restarted = replace(enrolment, generation=enrolment.generation + 1, first_keys=first, revoked=revoked)
-    _put_enrolment(publication, restarted)
+    put_enrolment(publication, restarted)
     merged = MemberFile.of(member.organisation, (*signing, *member.signing), (*kem, *member.kem), member.audit)
     _put_member(publication, merged, restarted)
 
@@ -132,7 +133,7 @@ def revoke(publication: Publication, org_id: OrgId, kid: KeyId, since_ms: int, *
     if kid not in listed | set(audit.values()):
         raise SetupError(Code.KEY_UNKNOWN, "the organisation lists no such key")
     if by_anchors:
-        _put_enrolment(publication, replace(enrolment, revoked={**enrolment.revoked, kid: since_ms}))
+        put_enrolment(publication, replace(enrolment, revoked={**enrolment.revoked, kid: since_ms}))
         return
     signing = tuple(_compromised(entry, since_ms) if entry.key.kid == kid else entry for entry in held.signing)
     kem = tuple(_revoked(entry) if entry.key.kid == kid else entry for entry in held.kem)
@@ -149,7 +150,7 @@ def lose(publication: Publication, org_id: OrgId, since_ms: int, *, by_anchors: 
     kids = {entry.key.kid for entry in held.signing} | {entry.key.kid for entry in held.kem}
     if by_anchors:
         enrolment = replace(enrolment, revoked={**dict.fromkeys(kids, since_ms), **enrolment.revoked})
-        _put_enrolment(publication, enrolment)
+        put_enrolment(publication, enrolment)
     signing = tuple(_compromised(entry, since_ms) for entry in held.signing)
     kem = tuple(_revoked(entry) for entry in held.kem)
     status = held.organisation.status
@@ -169,20 +170,12 @@ def set_status(publication: Publication, org_id: OrgId, status: OrgStatus) -> No
 
 def load_parts(publication: Publication, org_id: OrgId) -> tuple[MemberFile, Enrolment]:
     """Return an organisation's two files as they will be. Raises SetupError ORGANISATION_UNKNOWN."""
-    enrolment = publication.content(Targets.type, _enrolment_path(org_id))
+    enrolment = enrolment_in(publication, org_id)
     country = org_id[:2]
     member = publication.content(country, f"{country}/{org_id}.json")
     if enrolment is None or member is None:
         raise SetupError(Code.ORGANISATION_UNKNOWN, org_id)
     return MemberFile.parse(member), Enrolment.parse(enrolment)
-
-
-def _enrolment_path(org_id: OrgId) -> str:
-    return f"{ENROLMENT}/{org_id}.json"
-
-
-def _put_enrolment(publication: Publication, enrolment: Enrolment) -> None:
-    publication.put(Targets.type, _enrolment_path(enrolment.org_id), enrolment.encode())
 
 
 def _put_member(publication: Publication, member: MemberFile, enrolment: Enrolment) -> None:

@@ -31,6 +31,7 @@ from refbus.errors import Code, MalformedError
 from refbus.files import read_limited
 from refbus.resources import data_dir
 from refbus.trust.canonical import Fields
+from refbus.trust.layout import MAX_COUNTRIES
 from refbus.trust.member.enrolment import Profile, new_org_id
 from refbus.trust.member.policy import compile_policy, refuse_placeholders
 
@@ -64,7 +65,7 @@ def parse_description(text: str, folder: Path) -> Description:
     value = read_toml(text)
     refuse_placeholders(value, "federation")
     fields = Fields(value, "federation")
-    countries = dict(fields.items("country", lambda item: _country(item, folder), 32))
+    countries = dict(fields.items("country", lambda item: _country(item, folder), MAX_COUNTRIES))
     members = fields.items("organisation", _organisation, 4_000) if "organisation" in fields else ()
     most = max(1, len(countries))
     threshold = fields.integer("threshold", 1, most) if "threshold" in fields else default_threshold(len(countries))

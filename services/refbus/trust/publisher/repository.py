@@ -36,6 +36,7 @@ from refbus.core.ids import CountryCode
 from refbus.errors import Code, MalformedError, SetupError, UntrustedError
 from refbus.files import make_folder, store_errors, write_whole
 from refbus.trust.layout import TIMESTAMP, metadata_file, publishing_order, target_file
+from refbus.trust.member.enrolment_bin import differences, is_bin
 from refbus.trust.publisher import published
 from refbus.trust.reader import client
 from refbus.trust.reader.assembly import Problem, assemble
@@ -179,6 +180,15 @@ class Publication:
         if self._edited(role).signed.targets.pop(path, None) is None:
             raise SetupError(Code.USAGE, f"{path} is not in the directory")
 
+    def names(self, role: str) -> frozenset[str]:
+        """Return the target paths that `role` will list."""
+        held = self._roles.get(role) or (self._repository.role(role) if self._is_begun else None)
+        return frozenset() if held is None else frozenset(held.signed.targets)
+
+    @property
+    def _is_begun(self) -> bool:
+        return (self._repository.folder / TIMESTAMP).is_file()
+
     def content(self, role: str, path: str) -> bytes | None:
         """Return target `path` as it will be, or None."""
         staged = self._roles.get(role)
@@ -190,7 +200,7 @@ class Publication:
 
     def _edited(self, name: str) -> Metadata[Targets]:
         if name not in self._roles:
-            held = self._repository.role(name) if (self._repository.folder / TIMESTAMP).is_file() else None
+            held = self._repository.role(name) if self._is_begun else None
             self._roles[name] = Metadata(Targets()) if held is None else _next(held)
         edited = self._roles[name]
         edited.signed.expires = self._now + (LIFE[Targets.type] if name == Targets.type else COUNTRY_LIFE)
@@ -329,6 +339,10 @@ class Publication:
             lines += [f"  + {path}" for path in sorted(after.keys() - before.keys())]
             lines += [f"  - {path}" for path in sorted(before.keys() - after.keys())]
             lines += [f"  ~ {path}" for path in sorted(after.keys() & before.keys()) if after[path] != before[path]]
+            for path in sorted(
+                path for path in {*before, *after} if is_bin(path) and before.get(path) != after.get(path)
+            ):
+                lines += differences(path, self._repository.target(name, path), self.content(name, path))
         return tuple(lines)
 
 

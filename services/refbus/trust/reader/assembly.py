@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 
-from refbus.core.directory import CountryPolicy, Organisation
+from refbus.core.directory import Brief, CountryPolicy
 from refbus.core.ids import CountryCode, KeyId, OrgId
+from refbus.crypto.framing import sha256
 from refbus.each import alone
 from refbus.errors import Code, RefbusError, UntrustedError
 from refbus.said import said
-from refbus.trust.layout import ENROLMENT, POLICY
+from refbus.trust.layout import POLICY
 from refbus.trust.member.audit_keys import claims
 from refbus.trust.member.endorsement import load_member
 from refbus.trust.member.policy import parse_policy
+from refbus.trust.reader.contents import Contents
+from refbus.trust.reader.members import Entry, Index, Members, file_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,19 @@ class Problem:
         return cls(path, error.code, error.detail)
 
 
-@dataclass(slots=True)
+@dataclass
 class Assembly:
     """What a set of target files amounts to."""
 
-    organisations: dict[OrgId, Organisation] = field(default_factory=dict)
+    contents: Contents
+    index: dict[OrgId, Entry] = field(default_factory=dict)
     policies: dict[CountryCode, CountryPolicy] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    @cached_property
+    def organisations(self) -> Members:
+        """The members that count, each read when it is asked for."""
+        return Members(lambda: (self.index, self.contents))
 
     def note(self, path: str, error: RefbusError) -> None:
         """Note what is wrong with one file; it stays with that file."""
@@ -50,58 +59,70 @@ class Assembly:
 
 
 def assemble(
-    targets: Mapping[str, bytes], countries: tuple[CountryCode, ...], owners: Mapping[KeyId, OrgId]
+    targets: Mapping[str, bytes],
+    countries: tuple[CountryCode, ...],
+    owners: Mapping[KeyId, OrgId],
+    before: Index | None = None,
 ) -> Assembly:
     """Return the organisations and policies of `countries` in `targets` (target path -> content verified by TUF).
 
     `owners` says who held a key in the version before: a newcomer that lists the same key is left out, not the owner.
+    `before` is the index of a version that was verified here: whose files are the same as in it is not checked again.
     """
-    result = Assembly()
+    contents = targets if isinstance(targets, Contents) else Contents.held(targets)
+    result = Assembly(contents)
+    listed = defaultdict[str, list[str]](list)
+    for path in sorted(contents):
+        listed[path.partition("/")[0]].append(path)
     for country in countries:
         with alone(f"{country}/{POLICY}", result.note):
-            policy = parse_policy(targets.get(f"{country}/{POLICY}", b""))
+            policy = parse_policy(contents.get(f"{country}/{POLICY}", b""))
             if policy.country != country:
                 raise UntrustedError(Code.WRONG_COUNTRY, said("it is of another country"))
             result.policies[country] = policy
-            _add_members(result, country, targets)
+            for path in listed[country]:
+                if path != f"{country}/{POLICY}":
+                    _add_member(result, country, path, before or {})
     _refuse_shared_keys(result, owners)
     result.problems.sort(key=lambda problem: (problem.path, problem.code))
     return result
 
 
-def _add_members(result: Assembly, country: CountryCode, targets: Mapping[str, bytes]) -> None:
-    for path in sorted([path for path in targets if path.startswith(f"{country}/") and path != f"{country}/{POLICY}"]):
-        with alone(path, result.note):
-            enrolment = targets.get(f"{ENROLMENT}/{path.removeprefix(f'{country}/')}")
-            if enrolment is None:
-                raise UntrustedError(Code.KEY_NOT_ENDORSED, said("not enrolled by the anchors"))
-            member = load_member(targets[path], enrolment)
-            if path != f"{member.country}/{member.org_id}.json":
+def _add_member(result: Assembly, country: CountryCode, path: str, before: Index) -> None:
+    contents = result.contents
+    with alone(path, result.note):
+        org_id = OrgId(path.removeprefix(f"{country}/").removesuffix(".json"))
+        enrolment = contents.enrolment(org_id)
+        if enrolment is None:
+            raise UntrustedError(Code.KEY_NOT_ENDORSED, said("not enrolled by the anchors"))
+        digest, held = sha256(enrolment).hex(), before.get(org_id)
+        if held is None or (held.file, held.enrolment) != (contents.names[path], digest):
+            member = load_member(contents[path], enrolment)
+            if path != file_of(member.org_id):
                 raise UntrustedError(Code.WRONG_COUNTRY, said("id, country and role do not fit together"))
-            result.organisations[member.org_id] = member
+            claimed = " ".join(kid.hex() for kid in claims(member))
+            held = Entry(contents.names[path], digest, claimed, Brief.of(member))
+        result.index[org_id] = held
 
 
-def key_owners(organisations: Mapping[OrgId, Organisation]) -> dict[KeyId, OrgId]:
+def key_owners(organisations: Members) -> dict[KeyId, OrgId]:
     """Return who holds each key, and each name of a log."""
-    return {kid: org_id for org_id, member in organisations.items() for kid in _kids(member)}
+    return {KeyId(bytes.fromhex(kid)): org_id for org_id, entry in organisations.index.items() for kid in _kids(entry)}
 
 
-@lru_cache(maxsize=4_096)
-def _kids(member: Organisation) -> tuple[KeyId, ...]:
-    signing, sealing = [key.kid for key in member.signing_keys], [key.kid for key in member.kem_keys]
-    return (*signing, *sealing, *claims(member))
+def _kids(entry: Entry) -> list[str]:
+    return [*entry.brief.keys.split(), *entry.claims.split()]
 
 
 def _refuse_shared_keys(result: Assembly, owners: Mapping[KeyId, OrgId]) -> None:
-    holders: defaultdict[KeyId, set[OrgId]] = defaultdict(set)
-    for org_id, member in result.organisations.items():
-        for kid in _kids(member):
+    holders: defaultdict[str, set[OrgId]] = defaultdict(set)
+    for org_id, entry in result.index.items():
+        for kid in _kids(entry):
             holders[kid].add(org_id)
-    out = {org for kid, orgs in holders.items() if len(orgs) > 1 for org in orgs if owners.get(kid) != org}
+    shared = {KeyId(bytes.fromhex(kid)): orgs for kid, orgs in holders.items() if len(orgs) > 1}
+    out = {org for kid, orgs in shared.items() for org in orgs if owners.get(kid) != org}
     for org_id in out:
-        country = result.organisations.pop(org_id).country
+        del result.index[org_id]
         result.problems.append(
-            Problem(
-                f"{country}/{org_id}.json", Code.KEY_INVALID, said("lists a key or log name of another organisation")
-            )
+            Problem(file_of(org_id), Code.KEY_INVALID, said("lists a key or log name of another organisation"))
         )

@@ -31,6 +31,7 @@ from refbus.files import make_folder, store_errors
 from refbus.said import said
 from refbus.trust.layout import (
     ENROLMENT,
+    MAX_COUNTRIES,
     MAX_METADATA_BYTES,
     MAX_TIMESTAMP_BYTES,
     POLICY,
@@ -39,18 +40,20 @@ from refbus.trust.layout import (
     metadata_file,
     target_file,
 )
+from refbus.trust.member.enrolment_bin import is_bin
 from refbus.trust.reader.assembly import Problem
+from refbus.trust.reader.contents import Contents, read_from
 from refbus.trust.reader.manifest import check_versions
 
 PUBLISHED_FIELD = "x-refbus-published-ms"
 """Signed in the timestamp: when it was published, ms UTC. TUF itself states only when metadata ends."""
-MAX_COUNTRIES = 32
 MAX_TARGETS = 4_000
+"""Files that a country may list."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COUNTRY_TARGET = re.compile(r"[a-z]{2}/[a-z0-9-]{1,40}\.json")
 _ENROLMENT_TARGET = re.compile(rf"{ENROLMENT}/[a-z0-9-]{{1,40}}\.json")
 _CONFIG = UpdaterConfig(
-    max_delegations=MAX_COUNTRIES,
+    max_delegations=4,  # on the way to one target: the anchors' role and one country's
     root_max_length=MAX_METADATA_BYTES,
     timestamp_max_length=MAX_TIMESTAMP_BYTES,
     snapshot_max_length=MAX_METADATA_BYTES,
@@ -68,7 +71,7 @@ class Verified:
     published_at_ms: int
     expires_at_ms: int
     countries: tuple[CountryCode, ...]
-    targets: dict[str, bytes]
+    targets: Contents
     problems: tuple[Problem, ...]
     files: frozenset[str]  # the repository paths that this snapshot is made of
 
@@ -183,7 +186,7 @@ class _Verification:
         fetcher.root = lambda: self._updater._trusted_set.root
         # The clock of the caller, not the machine's: a test shows that a library update still honours it.
         self._updater._trusted_set.reference_time = datetime.fromtimestamp(now_ms / 1000, UTC)
-        self._targets: dict[str, bytes] = {}
+        self._names: dict[str, str] = {}
         self._problems: list[Problem] = []
 
     def run(self) -> Verified:
@@ -194,8 +197,8 @@ class _Verification:
         for name in targets.targets:
             if _COUNTRY_TARGET.fullmatch(name):
                 raise UntrustedError(Code.DIRECTORY_INVALID, said("a file outside of its country's part"))
-            if _ENROLMENT_TARGET.fullmatch(name):
-                self._targets[name] = self._content(name)
+            if _ENROLMENT_TARGET.fullmatch(name) or is_bin(name):
+                self._names[name] = self._verified(name)
         countries = tuple(country for country in _countries(targets) if self._take_country(country))
         return Verified(
             version=snapshot.version,
@@ -203,7 +206,7 @@ class _Verification:
             published_at_ms=_published_ms(timestamp),
             expires_at_ms=min(_expires_ms(timestamp), _expires_ms(snapshot), _expires_ms(targets)),
             countries=countries,
-            targets=self._targets,
+            targets=Contents(self._names, read_from(lambda path, digest: self._incoming / target_file(path, digest))),
             problems=tuple(self._problems),
             files=self._files(timestamp, snapshot),
         )
@@ -247,11 +250,12 @@ class _Verification:
             )
             return
         try:
-            self._targets[name] = self._content(name)
+            self._names[name] = self._verified(name)
         except UntrustedError as error:
             self._problems.append(Problem.of(name, error))
 
-    def _content(self, name: str) -> bytes:
+    def _verified(self, name: str) -> str:
+        """Return the SHA-256 (hex) of a target whose content is here, and is what the metadata says."""
         info = self._updater.get_targetinfo(name)
         if info is None:  # "None" is TUF's word for "no such target": it is an answer, and it is not trust
             raise UntrustedError(Code.DIRECTORY_INVALID, said("a file is not in the directory"))
@@ -271,7 +275,7 @@ class _Verification:
             )  # cut short by a power failure: its name says what it should be, so it can come again
             raise DownloadHTTPError("target was damaged here", 404) from None
         self._fetcher.read.add(place)
-        return content
+        return sha256
 
     def _files(self, timestamp: Timestamp, snapshot: Snapshot) -> frozenset[str]:
         names = {metadata_file("timestamp", None), metadata_file("snapshot", timestamp.snapshot_meta.version)}
@@ -283,6 +287,8 @@ class _Verification:
 
 def _countries(targets: Targets) -> list[CountryCode]:
     roles = {} if targets.delegations is None else targets.delegations.roles or {}
+    if len(roles) > MAX_COUNTRIES:
+        raise UntrustedError(Code.DIRECTORY_INVALID, said("delegates further or lists too much"))
     for name, role in roles.items():
         if not re.fullmatch(r"[a-z]{2}", name) or role.paths != [f"{name}/*"]:
             raise UntrustedError(Code.DIRECTORY_INVALID, said("a file outside of its country's part"))

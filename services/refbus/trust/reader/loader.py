@@ -3,7 +3,7 @@
     root.json     the initial root, pinned when the store is made
     incoming/     files as they arrived, not trusted
     tuf/          the updater's own state: newest root, timestamp and snapshot seen
-    versions/     one file for each verified version, kept for one message life
+    versions/     one file for each verified version, kept for one message life, and what they are made of
 
 Every file is written whole, and what is in force is the newest file in `versions/`, which is written last. So a stop
 at any point leaves the version before in force, and the next start verifies what had arrived.
@@ -16,20 +16,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from refbus import locks
-from refbus.core.directory import Directory
-from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
+from refbus.core.directory import Directory, Organisation
+from refbus.core.ids import OrgId
+from refbus.errors import Code, RefbusError, SetupError, StoreError, UncheckableError, UntrustedError
 from refbus.files import open_lock, remove_drafts, sha256_of_all, store_errors, write_whole
 from refbus.said import placed, reason_of, said
 from refbus.trust.layout import MAX_METADATA_BYTES, TIMESTAMP, check_file, is_metadata, list_files, publishing_order
 from refbus.trust.reader import versions
-from refbus.trust.reader.assembly import Problem, assemble, key_owners
+from refbus.trust.reader.arrivals import Arrivals
+from refbus.trust.reader.assembly import Assembly, Problem, assemble, key_owners
 from refbus.trust.reader.history import History
+from refbus.trust.reader.members import Members
 from refbus.trust.reader.standing import Standing
 
-MAX_INCOMING_FILES = 8_000
-MAX_INCOMING_BYTES = 256 * 1024 * 1024
+if TYPE_CHECKING:  # only for the type: it loads TUF
+    from refbus.trust.reader.client import Verified
+
 _UPDATER_DRAFT = "tmp"
 
 
@@ -47,7 +52,7 @@ class TrustStore:
         self._loaded = False
         self._waiting = False
         self._in_use: frozenset[str] = frozenset()
-        self._sizes: dict[Path, int] | None = None  # of what is in `incoming`, once it was looked at
+        self._arrived = Arrivals(self._incoming)
         self._seen: frozenset[tuple[str, int, int]] = frozenset()  # the files of `versions` that were read last
         self._all_read = False  # whether none of them was damaged
         self._doubted = False  # whether what is in force may be another's work
@@ -203,7 +208,7 @@ class TrustStore:
                 for path in folder.rglob("*.json"):
                     if not client.is_metadata_document(path.read_bytes()):
                         path.unlink(missing_ok=True)
-                        self._sizes = None
+                        self._arrived.forget()
 
     def _finish(self, now_ms: int) -> None:
         remove_drafts(self._incoming)
@@ -234,10 +239,10 @@ class TrustStore:
             with store_errors():
                 before = target.read_bytes() if target.is_file() else None
             if before != content:
-                self._make_room(target, len(content))
+                self._arrived.make_room(path, len(content), self._in_use)
                 write_whole(target, content, flush=False)
-            else:  # it belongs to what is arriving now
-                self._arrived()[target] = self._arrived().pop(target, len(content))
+            else:
+                self._arrived.again(path, len(content))
             if path == TIMESTAMP:
                 return self._refresh_or_restore(target, before, now_ms)
             return self._try_again(now_ms) if self._waiting else None
@@ -287,7 +292,8 @@ class TrustStore:
             for path in self._incoming.glob("metadata/*.json"):
                 if path.relative_to(self._incoming).as_posix() not in files:
                     path.unlink(missing_ok=True)
-            self._sizes, self._waiting = None, False
+            self._arrived.forget()
+            self._waiting = False
         return self.refresh_from(files.items(), now_ms)
 
     def timestamp(self) -> bytes | None:
@@ -320,15 +326,23 @@ class TrustStore:
         self._in_use = found.files
         if not self._doubted and (found.version, found.timestamp_version) == (version, self._timestamp_version):
             return None
-        owners = key_owners(older[-1].organisations) if older else {}
+        before = older[-1].organisations if older else None
         first_ms = self._first_verified_ms if found.version == version else now_ms
-        accepted = versions.accept(found, assemble(found.targets, found.countries, owners), first_ms)
+        accepted = versions.accept(found, self._assemble(found, before), first_ms)
         if self._doubted and known and accepted.directory == known[-1]:
             return None
-        versions.save(self._versions, accepted, alone=self._doubted)
+        accepted = versions.save(self._versions, accepted, alone=self._doubted)
         with self._guard:
             self._use(accepted, History(older), now_ms)
+        versions.sweep(self._versions)
         return accepted.directory
+
+    def _assemble(self, found: Verified, before: Mapping[OrgId, Organisation] | None) -> Assembly:
+        """Check what is new since the version before; all of it when that may be another's work."""
+        if not isinstance(before, Members):
+            return assemble(found.targets, found.countries, {})
+        known = None if self._doubted else before.index
+        return assemble(found.targets, found.countries, key_owners(before), known)
 
     def _use(self, accepted: versions.Version, older: History, now_ms: int) -> None:
         self._history = older.with_version(accepted.directory, accepted.problems, now_ms)
@@ -356,34 +370,6 @@ class TrustStore:
         except UncheckableError:
             return None
 
-    def _make_room(self, target: Path, size: int) -> None:
-        """Keep `incoming` within its caps by dropping what arrived first and no verified version is made of.
-
-        So what somebody wrote before never takes the place of a version whose files are arriving. Raises
-        MalformedError TOO_LARGE.
-        """
-        files = self._arrived()
-        files.pop(target, None)
-        for path in [] if _fits({**files, target: size}) else list(files):
-            if path.relative_to(self._incoming).as_posix() in self._in_use:
-                continue
-            with store_errors():
-                path.unlink(missing_ok=True)
-            del files[path]
-            if _fits({**files, target: size}):
-                break
-        if not _fits({**files, target: size}):
-            raise MalformedError(Code.TOO_LARGE, said("too many files of the directory wait"))
-        files[target] = size
-
-    def _arrived(self) -> dict[Path, int]:
-        """Return the sizes of the files in `incoming`, in the order of their last arrival."""
-        if self._sizes is None:
-            with store_errors():
-                found = [(path, path.stat()) for path in self._incoming.rglob("*.json")]
-            self._sizes = {path: stat.st_size for path, stat in sorted(found, key=lambda each: each[1].st_mtime_ns)}
-        return self._sizes
-
     @contextmanager
     def _lock(self, *, wait: bool = True) -> Iterator[bool]:
         """Keep other processes of this home from writing; yields False when one does and `wait` is off."""
@@ -394,7 +380,3 @@ class TrustStore:
                 yield False
             else:
                 yield True
-
-
-def _fits(sizes: dict[Path, int]) -> bool:
-    return len(sizes) <= MAX_INCOMING_FILES and sum(sizes.values()) <= MAX_INCOMING_BYTES

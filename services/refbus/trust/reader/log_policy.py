@@ -120,9 +120,6 @@ def _witnesses(directory: Directory, country: CountryCode) -> dict[str, list[Ver
 def _auditors(directory: Directory, country: CountryCode) -> list[Organisation]:
     return [
         member
-        for member in directory.organisations.values()
-        if member.country == country
-        and member.role is OrgRole.AUDITOR
-        and member.status is OrgStatus.ACTIVE
-        and member.audit_keys
+        for member in directory.members_of(country, OrgRole.AUDITOR)
+        if member.status is OrgStatus.ACTIVE and member.audit_keys
     ]

@@ -122,7 +122,9 @@ def test_old_versions_go_after_one_message_life(fed: Lab, store: TrustStore, tmp
     read(store, fed.files(), later(34))
     assert store.history.at(1) is None
     assert store.history.latest.version == 3
-    assert sorted(path.name for path in (tmp_path / "reader" / "versions").iterdir()) == ["2.json", "3.json"]
+    kept = tmp_path / "reader" / "versions"
+    assert sorted(path.name for path in kept.glob("*.json")) == ["2.json", "3.json"]
+    assert sorted(path.name for path in kept.iterdir()) == ["2.json", "3.json", "contents"]
 
 
 def test_publishing_order_puts_what_is_named_first(fed: Lab) -> None:

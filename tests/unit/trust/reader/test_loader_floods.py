@@ -10,7 +10,7 @@ import pytest
 
 from refbus.errors import Code, MalformedError, UncheckableError, UntrustedError
 from refbus.trust.layout import TIMESTAMP
-from refbus.trust.reader import loader
+from refbus.trust.reader import arrivals
 from refbus.trust.reader.loader import TrustStore
 from support.ceremonies import Lab, later, read
 from support.directories import NOW_MS
@@ -66,13 +66,13 @@ def test_a_flood_of_files_does_not_fill_the_disk(
     """Beyond the cap, files of no verified version are dropped; those in use stay, and updates still work."""
     read(store, fed.files())
     used = len(fed.files())
-    monkeypatch.setattr(loader, "MAX_INCOMING_FILES", used + 3)
+    monkeypatch.setattr(arrivals, "MAX_INCOMING_FILES", used + 3)
     for number in range(2, 12):
         store.add_file(f"metadata/{number}.zz.json", b"junk", NOW_MS)
         assert len(list((tmp_path / "reader" / "incoming").rglob("*.json"))) <= used + 3
     fed.republish(later(1))
     assert read(store, fed.files(), later(1)).published_at_ms == later(1)
-    monkeypatch.setattr(loader, "MAX_INCOMING_FILES", 1)
+    monkeypatch.setattr(arrivals, "MAX_INCOMING_FILES", 1)
     with pytest.raises(MalformedError) as caught:
         store.add_file("metadata/99.zz.json", b"junk", NOW_MS)
     assert caught.value.code is Code.TOO_LARGE
@@ -85,7 +85,7 @@ def test_nobodys_flood_keeps_a_version_out(
     """However full the store was made before: what is dropped is what came first, not what is arriving."""
     read(store, fed.files())
     known = dict(fed.files())
-    monkeypatch.setattr(loader, "MAX_INCOMING_FILES", len(known) + 10)
+    monkeypatch.setattr(arrivals, "MAX_INCOMING_FILES", len(known) + 10)
     for number in range(10 - room):
         store.add_file(*stray(number), NOW_MS)
     suspend(fed)

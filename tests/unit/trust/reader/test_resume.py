@@ -109,9 +109,9 @@ def test_a_version_that_nobody_signed_is_made_again_from_what_was_verified(
     store.load(later(1))
     known, good = store.fingerprint(), store.history
     folder = tmp_path / "reader" / "versions"
-    false = json.loads((folder / "2.json").read_bytes().partition(b"\n")[2])
-    before = json.loads((folder / "1.json").read_bytes().partition(b"\n")[2])
-    body = json.dumps({**false, "version": number, "targets": before["targets"]}, sort_keys=True).encode()
+    head = json.loads((folder / "2.json").read_bytes().split(b"\n")[1])
+    index = (folder / "1.json").read_bytes().split(b"\n")[2]
+    body = json.dumps({**head, "version": number}, sort_keys=True).encode() + b"\n" + index
     (folder / f"{number}.json").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     again, _ = resumed(tmp_path / "reader", later(2), known=known)
     assert (again.history.latest, again.last_error) == (good.latest, None)
