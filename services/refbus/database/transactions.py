@@ -49,13 +49,17 @@ class FileConnection(Connection):
             raise as_usual(error) from error
 
 
+class _EndedError(sqlite3.OperationalError):
+    """A transaction has ended before its block."""
+
+
 def ended() -> DBAPIError:
     """Return the error for what is to run after its transaction has ended: it would be written for itself.
 
     SQLite takes a whole transaction back by itself when the disk is full or fails, also under whoever goes on behind
     that error.
     """
-    return as_usual(sqlite3.OperationalError("the transaction has ended"))
+    return as_usual(_EndedError())
 
 
 def refuse_outside(engine: Engine) -> None:
@@ -63,7 +67,7 @@ def refuse_outside(engine: Engine) -> None:
 
     def require(cursor: sqlite3.Cursor, *_: object) -> None:
         if not cursor.connection.in_transaction:
-            raise ended().orig or sqlite3.OperationalError
+            raise _EndedError
 
     for name in ("do_execute", "do_executemany", "do_execute_no_params"):
         event.listen(engine, name, require)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as altered
 from enum import StrEnum
 from typing import Any, Final, cast
 
@@ -94,8 +94,7 @@ def create(tx: Transaction, party: cases.Counterpart, referral_id: ReferralId, *
         "body": key.seal(b"referral/" + referral_hash, join(referral_id, party.org.encode())),
     }
     row_id = int(_NEW.once(tx.connection, row).lastrowid)
-    made = Referral(row_id, party.case_id, own, now_ms, referral_id, party.org)
-    return tx.note("referral", row_id, "", made)
+    return Referral(row_id, party.case_id, own, now_ms, referral_id, party.org)
 
 
 def find(tx: Transaction, referral_id: ReferralId) -> Referral | None:
@@ -112,15 +111,10 @@ def case_number(tx: Transaction, referral_id: ReferralId) -> int | None:
 
 def get(tx: Transaction, number: int) -> Referral:
     """Return the referral with this local number. Raises RuleError REFERRAL_UNKNOWN, KEY_DESTROYED."""
-    found = tx.once("referral", number, "", lambda: _by_number(tx, number))
-    if found is None:
+    row = tx.once("referral", number, "", lambda: _BY_NUMBER.once(tx.connection, {"number": number}).first())
+    if row is None:
         raise RuleError(Code.REFERRAL_UNKNOWN, str(number))
-    return found
-
-
-def _by_number(tx: Transaction, number: int) -> Referral | None:
-    row = _BY_NUMBER.once(tx.connection, {"number": number}).first()
-    return None if row is None else _referral(tx, row)
+    return _referral(tx, row)
 
 
 def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
@@ -258,8 +252,7 @@ def same_content(tx: Transaction, row_id: int, block: RoutingBlock, payload: byt
 
 def event_row_id(tx: Transaction, sender: OrgId, event_id: EventId) -> int | None:
     """Return the row of an event by its ids; works for erased cases too."""
-    wanted = _event_hash(tx, sender, event_id)
-    return cast("int | None", _EVENT_ROW.once(tx.connection, {"wanted": wanted}).scalar())
+    return cast("int | None", _EVENT_ROW.once(tx.connection, {"wanted": _event_hash(tx, sender, event_id)}).scalar())
 
 
 def newest_event(tx: Transaction) -> int:
@@ -314,7 +307,7 @@ def replace(tx: Transaction, old: Event, block: RoutingBlock, payload: bytes) ->
     kept = {"body": body, "content_hash": _content_hash(tx, block, payload)}
     _REPLACE.once(tx.connection, {"its_id": old.id, **kept})
     lookups.forget_referral(tx, old.referral)
-    return dataclasses.replace(old, block=block, payload=payload)
+    return altered(old, block=block, payload=payload)
 
 
 def set_status(tx: Transaction, row_id: int, status: EventStatus) -> None:

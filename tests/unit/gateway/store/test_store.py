@@ -13,14 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, insert, text
 
-from refbus.core.ids import OrgId, ReferralId
+from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
 from refbus.errors import Code, RefbusError, RowError, RuleError, SetupError, StoreError, UncheckableError
 from refbus.said import named, placed, said
-from refbus.wire.transport import InboxKind, InboxRecord
 from refbus_gateway.home import erased_again
 from refbus_gateway.home.folder import Home
-from refbus_gateway.store import alarms, cases, erasures, outbox, positions, referrals, schema
+from refbus_gateway.store import alarms, cases, erasures, schema
 from refbus_gateway.store.session import Store, Transaction
 from refbus_gateway.store.vault import Vault, join, split
 from refbus_gateway.words.catalogue import catalogue
@@ -355,55 +354,6 @@ def test_a_row_that_was_rolled_back_is_not_remembered(store: Store) -> None:
                 _read_and_fail(tx, case)
             assert not cases.get(tx, case.id).live
         assert not cases.get(tx, case.id).live
-
-
-def test_what_belongs_to_a_case_is_read_once_in_a_transaction(store: Store) -> None:
-    """A referral and the names towards an organisation; not beyond a savepoint that failed, nor an erasure."""
-    case, org = new_case(store), OrgId("uz-she1ter1")
-    with store.write() as tx:
-        party = cases.counterpart(tx, case, org)
-        number = referrals.create(tx, party, ReferralId(bytes(16)), own=True, now_ms=NOW_MS).id
-    with store.write() as tx:
-        heard = [count_reads(tx, f"FROM {table}") for table in ("referrals", "counterparts")]
-        for _ in range(3):
-            assert referrals.get(tx, number).org == org
-            assert cases.counterpart(tx, case, org) == party
-        assert [len(each) for each in heard] == [1, 1]
-        with pytest.raises(ZeroDivisionError), tx.savepoint():
-            _refer_and_fail(tx, party, number + 1)
-        with pytest.raises(RuleError, match=Code.REFERRAL_UNKNOWN):
-            referrals.get(tx, number + 1)
-        erasures.destroy(tx, case, NOW_MS)
-        with pytest.raises(RuleError, match=Code.KEY_DESTROYED):
-            referrals.get(tx, number)
-
-
-def _refer_and_fail(tx: Transaction, party: cases.Counterpart, number: int) -> None:
-    made = referrals.create(tx, party, ReferralId(bytes([1] * 16)), own=True, now_ms=NOW_MS)
-    assert referrals.get(tx, number) == made
-    raise ZeroDivisionError
-
-
-def test_a_record_is_noted_as_seen_once(store: Store) -> None:
-    """However often it comes: a notice and an event of the same bytes are two."""
-    with store.write() as tx:
-        for kind in (InboxKind.EVENT, InboxKind.NOTICE, InboxKind.EVENT):
-            positions.note_seen(tx, InboxRecord(kind, 1, b"bytes"))
-            assert positions.has_seen(tx, InboxRecord(kind, 2, b"bytes"))
-        assert tx.connection.execute(text("SELECT count(*) FROM inbox_seen")).scalar_one() == 2
-
-
-def test_rows_that_changed_meanwhile_are_not_handed_over(store: Store) -> None:
-    """Whoever hands some over hears whether all of them are still to be sent as they were read."""
-    with store.write() as tx:
-        one, two = (outbox.add(tx, "uz.outbox", value, now_ms=NOW_MS) for value in (b"one", b"two"))
-        assert outbox.hand_over(tx, [one], NOW_MS)
-        assert not outbox.hand_over(tx, [one, two], NOW_MS)
-        three = outbox.add(tx, "uz.outbox", b"three", now_ms=NOW_MS)
-        outbox.set_state(tx, three, outbox.RowState.REPLACED)
-        assert not outbox.hand_over(tx, [three], NOW_MS)
-        handed = {row.id: row.handed_ms for row in (outbox.get(tx, each) for each in (one, two, three)) if row}
-    assert handed == {one: NOW_MS, two: NOW_MS, three: None}
 
 
 def _make_order_and_fail(tx: Transaction, case: cases.Case, number: int) -> None:
