@@ -50,7 +50,7 @@ def parse_bin(path: str, content: bytes) -> dict[OrgId, bytes]:
         raise fields.wrong("enrolments", said("not an object"))
     found = {parse_org_id(org_id): dumps(each) for org_id, each in held.items()}
     if any(bin_of(org_id) != path for org_id in found):
-        raise MalformedError(Code.MALFORMED, said("an enrolment lies in another bin"))
+        raise MalformedError(Code.MALFORMED, said("a file is not the content that its name says"))
     return found
 
 

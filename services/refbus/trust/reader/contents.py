@@ -57,7 +57,7 @@ class Contents(Mapping[str, bytes]):
         own = self.get(f"{ENROLMENT}/{org_id}.json")
         binned = self._bin(bin_of(org_id)).get(org_id)
         if own is not None and binned is not None and own != binned:
-            raise UntrustedError(Code.DIRECTORY_INVALID, said("its enrolment and its bin do not say the same"))
+            raise UntrustedError(Code.DIRECTORY_INVALID, said("id, country or role is not what the anchors enrolled"))
         return binned if own is None else own
 
     def _bin(self, path: str) -> Mapping[OrgId, bytes]:
@@ -89,6 +89,6 @@ def read_from(*places: Callable[[str, str], Path], damaged: Callable[[], None] =
             with suppress(OSError):  # so that it is written again when it comes again
                 place(path, digest).unlink(missing_ok=True)
         damaged()
-        raise StoreError(Code.STORE_FAILED, placed(path, said("a file of the directory is damaged or missing here")))
+        raise StoreError(Code.STORE_FAILED, placed(path, said("a version that was kept here is damaged")))
 
     return read

@@ -81,7 +81,7 @@ class Members(Indexed):
                 return load_member(self.contents[file_of(org_id)], enrolment)
             except (MalformedError, UntrustedError):
                 pass
-        raise StoreError(Code.STORE_FAILED, placed(org_id, said("a file of the directory is damaged or missing here")))
+        raise StoreError(Code.STORE_FAILED, placed(org_id, said("a version that was kept here is damaged")))
 
     def __contains__(self, org_id: object) -> bool:
         return org_id in self.index
