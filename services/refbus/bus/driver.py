@@ -315,6 +315,16 @@ class Line:
         return self._loop.run_until_complete(asyncio.wait_for(work, patience_s))
 
     async def _fetch(self, offset: int, wait_s: float, *, committed: bool) -> Fetched:
+        """Ask, and take whatever is no answer to that for a broker that is away."""
+        try:
+            return await self._answered(offset, wait_s, committed=committed)
+        except (KafkaError, OSError, RefbusError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a broker says makes the driver, or us, raise
+            _log.error("%s: what the broker answers is not understood: %s", self._topic, type(error).__name__)
+            raise KafkaConnectionError("an answer to another question") from None
+
+    async def _answered(self, offset: int, wait_s: float, *, committed: bool) -> Fetched:
         client, place = await self._connected(), TopicPartition(self._topic, 0)
         node = client.cluster.leader_for_partition(place)
         if node is None or node == -1:
@@ -325,10 +335,7 @@ class Line:
         while not (answer := await client.send(node, question)).topics:
             # KIP-219: a broker that slows somebody answers with no topic at all, and says for how long
             await asyncio.sleep(max(answer.throttle_time_ms / 1000, _SHORTEST_WAIT_S))
-        try:
-            ((_, ((_, code, high, stable, *rest),)),) = answer.topics
-        except ValueError:
-            raise KafkaConnectionError("an answer to another question") from None
+        ((_, ((_, code, high, stable, *rest),)),) = answer.topics
         if code:
             raise for_code(code)
         aborted = rest[1] if answer.API_VERSION >= 11 else rest[-2]  # rest: [log start,] aborted, [replica,] batches

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import pytest
+from aiokafka.protocol.fetch import FetchRequest
 
 from refbus.bus import driver
 from refbus.bus.address import BrokerAddress
@@ -215,7 +216,17 @@ def test_a_broker_that_slows_somebody_is_asked_again(told: Line) -> None:
     assert told.ask(3, PATIENCE_S) == Fetched(b"batch", (), 5, 7)
 
 
-@pytest.mark.parametrize("topics", [[("kz.outbox", [])], [("kz.outbox", [(0,)])], [(), ()], ["kz.outbox"]])
+@pytest.mark.parametrize(
+    "topics",
+    [
+        [("kz.outbox", [])],
+        [("kz.outbox", [(0,)])],
+        [("kz.outbox", [(0, 0, 7, b"batch")])],  # as brokers said it before there were transactions
+        [("kz.outbox", None)],
+        [(), ()],
+        ["kz.outbox"],
+    ],
+)
 @pytest.mark.parametrize("question", [lambda line: line.fetch(3, 0.0), lambda line: line.ask(3, PATIENCE_S)])
 def test_an_answer_to_another_question_is_a_broker_that_is_away(
     told: Line, question: Callable[[Line], None], topics: list[object]
@@ -226,6 +237,21 @@ def test_an_answer_to_another_question_is_a_broker_that_is_away(
         question(told)
     assert refused.value.code is Code.BROKER_UNREACHABLE
     assert Telling.made[-1].said[-1] == "closed"
+
+
+@pytest.mark.parametrize("question", [lambda line: line.fetch(3, 0.0), lambda line: line.ask(3, PATIENCE_S)])
+def test_a_broker_whose_words_the_driver_does_not_know_is_away(
+    told: Line, question: Callable[[Line], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver gives up with errors of its own at versions of questions that nobody has."""
+
+    async def send(_self: Telling, _node: int, asked: FetchRequest) -> Told:
+        return Told(asked.prepare({FetchRequest.API_KEY: (99, 99)}))
+
+    monkeypatch.setattr(Telling, "send", send)
+    with pytest.raises(TransportError) as refused:
+        question(told)
+    assert refused.value.code is Code.BROKER_UNREACHABLE
 
 
 def test_a_line_that_asked_nothing_is_closed_inside_of_another_loop() -> None:
