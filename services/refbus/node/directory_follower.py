@@ -103,10 +103,13 @@ class DirectoryFollower:
 
 
 def _at_end(reader: Reader) -> bool:
-    """Return whether everything was read; nothing came from a broker that is away, too."""
+    """Return whether everything was read; nothing came from a broker that is away, too.
+
+    One that knows the topic no more, after a stall, is no better. A reader that never found it has said so itself.
+    """
     try:
         return reader.position() >= reader.end_offset()
-    except TransportError:
+    except (SetupError, TransportError):
         return False
 
 

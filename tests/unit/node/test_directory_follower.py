@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from refbus.bus.memory import MemoryBus
-from refbus.errors import Code, MalformedError, StoreError
+from refbus.bus.memory import MemoryBus, MemoryReader
+from refbus.errors import Code, MalformedError, SetupError, StoreError
 from refbus.node.directory_follower import DirectoryFollower
 from refbus.wire.transport import DirectoryFile
 
@@ -57,6 +57,22 @@ def test_a_broker_that_is_away_has_shown_no_directory() -> None:
     assert not made.caught_up.is_set()
     bus.down = False
     made.turn(0)
+    assert not made.caught_up.is_set()
+    made.turn(0)
+    assert made.caught_up.is_set()
+
+
+def test_a_broker_that_forgot_the_topic_ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a stall it may say so: whoever reads the topic waits for it, and who asks for its end too."""
+    bus = MemoryBus(["kz.directory"])
+    made = DirectoryFollower(Trust(), lambda: bus.reader("kz.directory"), lambda: 7)  # type: ignore[arg-type]
+
+    def forgotten(_: MemoryReader) -> int:
+        raise SetupError(Code.TOPIC_MISSING)
+
+    with monkeypatch.context() as stall:
+        stall.setattr(MemoryReader, "end_offset", forgotten)
+        made.turn(0)
     assert not made.caught_up.is_set()
     made.turn(0)
     assert made.caught_up.is_set()
