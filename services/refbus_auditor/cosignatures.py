@@ -279,7 +279,8 @@ def _witnesses(policy: Policy) -> int:
 def readable(note: Note, policy: Policy) -> Note:
     """Return a checkpoint with no more signatures than a note may have; a country's cosignatures stay or go together.
 
-    Where every witness has to answer they can be more. A quorum is at most 16 countries, and always fits.
+    Where every witness has to answer they can be more. Countries of which both cosignatures are there come first: a
+    quorum is at most 16 of them, and always fits.
     """
     if len(note.signatures) <= MOST_SIGNATURES:
         return note
@@ -289,7 +290,7 @@ def readable(note: Note, policy: Policy) -> Note:
     ]
     by_country = [[line for line in note.signatures if any(line.of(key) for key in held)] for held in keys]
     kept = [line for line in note.signatures if not any(line in lines for lines in by_country)]
-    for lines in by_country:
+    for lines in sorted(by_country, key=len, reverse=True):
         kept += lines if len(kept) + len(lines) <= MOST_SIGNATURES else []
     return Note(note.text, tuple(kept))
 

@@ -27,6 +27,7 @@ from refbus.tlog.policy import Policy
 from refbus.tlog.proofs import Head, verify_inclusion
 from refbus.tlog.witness import origin_hash
 from refbus.wire.logs import LogProofs
+from refbus_auditor.cosignatures import readable
 
 _NEWER: Final = "log_rolled_back"
 
@@ -103,7 +104,7 @@ class Known:
         for each in sorted((known for known in self.notes if known <= size), reverse=True):
             with suppress(RefbusError):
                 seen = self.policy.check(self.notes[each], now_s)
-                return self.notes[each].encode(), seen.quorum_at_s or now_s
+                return readable(self.notes[each], self.policy).encode(), seen.quorum_at_s or now_s
         return None
 
     def _counts(self, line: Signature, checkpoint: Checkpoint) -> bool:

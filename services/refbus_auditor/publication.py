@@ -26,7 +26,7 @@ from refbus.tlog.end import FILE as END
 from refbus.tlog.end import LogEnd, sign_end
 from refbus.tlog.hashing import complete_root, leaf_hash, tree_root
 from refbus.tlog.keys import SignerKey
-from refbus.tlog.note import Note, verified
+from refbus.tlog.note import MOST_SIGNATURES, Note, verified
 from refbus.tlog.proofs import Head
 from refbus.tlog.tiles import WIDTH, Tile, TileTrees, encode_bundle, split_hashes, tile_of, tiles_after
 from refbus_auditor import ledger
@@ -113,7 +113,9 @@ class Publisher:
         with self._showing:
             published = self._shown(origin)
             if published is not None and published.text == note.text:
-                self._show(origin, published.with_signatures(note.signatures), lambda shown: shown == published)
+                together = published.with_signatures(note.signatures)
+                fits = len(together.signatures) <= MOST_SIGNATURES  # else the quorum that came last stands alone
+                self._show(origin, together if fits else note, lambda shown: shown == published)
 
     def look(self, logs: Callable[[], Sequence[Shard]], steady_ms: int) -> None:
         """Look at another slice of the files of all logs, and mend them. Raises StoreError as `Repair.look`."""
