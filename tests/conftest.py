@@ -18,7 +18,7 @@ from postgresql import PostgresServer
 from refbus.bus import confluent
 from refbus.bus.address import BrokerAddress
 from refbus.bus.port import TopicState
-from support.fresh import begun_at_once, read_once, stretched_once
+from support.fresh import begun_at_once, stretched_once
 from support.loops import one_loop
 from support.stores import FILES, SERVER, make_template, on_server
 
@@ -71,8 +71,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _done_once() -> Iterator[None]:
-    """Run the migrations of each kind of store once, not for each of thousands; stretch and read what is alike once."""
-    with begun_at_once(), stretched_once(), read_once(), one_loop():
+    """Run the migrations of each kind of store once, not for each of thousands; stretch what is alike once."""
+    with begun_at_once(), stretched_once(), one_loop():
         yield
 
 

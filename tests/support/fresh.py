@@ -8,8 +8,6 @@ what a database is made of with what the migrations make (`refbus.database.versi
 
 The key files of tests are copies of a few, under one passphrase: what Argon2id makes of it is remembered by salt and
 cost. Who asks for it, and how often, is the product's own.
-
-The directories of tests are copies too: a verified version on the disk is read once for each content that it can have.
 """
 
 from __future__ import annotations
@@ -30,7 +28,6 @@ from sqlalchemy.util import LRUCache
 from refbus.crypto import keyfile
 from refbus.database import engine, version
 from refbus.database.definitions import read_definitions
-from refbus.trust.reader import versions
 
 MIGRATE: Final = version.run
 """Runs the migrations."""
@@ -94,17 +91,6 @@ def stretched_once() -> Iterator[None]:
     """Let one passphrase be stretched once in this process for all key files with one salt and cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keyfile, "Argon2id", Stretch)
-        yield
-
-
-@contextmanager
-def read_once() -> Iterator[None]:
-    """Let a verified version of the directory be read once in this process for all files with the same bytes.
-
-    What was read is frozen; a file that is refused is refused each time.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(versions, "_parse", lru_cache(maxsize=64)(versions._parse))
         yield
 
 
