@@ -52,6 +52,7 @@ class Draining:
         gateway.resume_directory()  # what a stop interrupted is finished before anything new is taken
         self._listening: Listener | None = None
         self._nothing_held: int | None = None  # the change mark at which nothing was held that could be tried again
+        self._lost = False  # whether the directory was read again because the version in force is damaged here
         self._known_files = 0  # below this offset the directory is read again, and old versions are no news
 
     def drain(self) -> int:
@@ -61,12 +62,21 @@ class Draining:
         """
         gateway = self._gateway
         started_ms, news = gateway.now_ms(), 0
+        self._look_after_directory()
         if self._listening is None or not self._is_placed() or not self.at_end():  # else it goes on listening
             news = self._rest() + self._read_to_the_ends()
         with gateway.store.write() as tx:
             tx.put_int(positions.SYNCHRONISED, started_ms)
             confirmation.note_drained(tx, started_ms)
         return news
+
+    def _look_after_directory(self) -> None:
+        """Take over what others verified; read the topic from its beginning once where the version in force is lost."""
+        self._gateway.catch_up()
+        lost = self._gateway.trust.is_lost
+        if lost and not self._lost:
+            self._placed.discard(self._gateway.directory_topic)
+        self._lost = lost
 
     def _is_placed(self) -> bool:
         """Whether both readers stand where the store says, in the logs that it knows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from refbus.trust.member.enrolment_bin import bin_of, parse_bin
 
 Read = Callable[[str, str], bytes]
 """Returns the content of a target path with this SHA-256 (hex). Raises StoreError."""
+_NOT_NOW: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
+"""It is this machine that is short of something: the file may be whole."""
 _bins: Final = Recent[tuple[str, str], Mapping[OrgId, bytes]](256)
 
 
@@ -74,21 +77,27 @@ class Contents(Mapping[str, bytes]):
 def read_from(*places: Callable[[str, str], Path], damaged: Callable[[], None] = lambda: None) -> Read:
     """Return a reader that takes a content from the first place that has it whole.
 
-    `places` say where a target path with a SHA-256 lies. `damaged` is called when it is whole nowhere.
+    `places` say where a target path with a SHA-256 lies. `damaged` is called when it is whole nowhere; what could not
+    be read just now, for want of a handle or of memory, may be whole.
     """
 
     def read(path: str, digest: str) -> bytes:
         good = is_target(target_file(path, digest))  # whoever wrote the names: nothing else is joined to a folder
+        gone = True
         for place in places if good else ():
             try:
                 content = place(path, digest).read_bytes()
-            except OSError:
-                continue
+            except OSError as error:
+                if error.errno in _NOT_NOW:
+                    gone = False
+                    continue
+                content = b""
             if sha256(content).hex() == digest:
                 return content
             with suppress(OSError):  # so that it is written again when it comes again
                 place(path, digest).unlink(missing_ok=True)
-        damaged()
+        if gone:
+            damaged()
         raise StoreError(Code.STORE_FAILED, placed(path, said("a version that was kept here is damaged")))
 
     return read

@@ -56,6 +56,8 @@ class TrustStore:
         self._seen: frozenset[tuple[str, int, int]] = frozenset()  # the files of `versions` that were read last
         self._all_read = False  # whether none of them was damaged
         self._doubted = False  # whether what is in force may be another's work
+        self.is_lost = False
+        """Whether the version in force is damaged here: until its files came again, not everybody can be read."""
         self._guard = threading.Lock()  # of what is in force: threads that show it take over what others verified
         self.last_error: RefbusError | None = None
         """Why the newest timestamp that arrived is not in force; None when it is."""
@@ -182,22 +184,33 @@ class TrustStore:
     def catch_up(self, now_ms: Callable[[], int]) -> None:
         """Take over what another process of this home has verified; one look at a folder while there is nothing new.
 
-        `now_ms` gives UTC ms; it is asked when there is something. What is in force never becomes older by it.
-        Raises StoreError.
+        `now_ms` gives UTC ms; it is asked when there is something. What is in force never becomes older by it. Where
+        it was found damaged, it is made again of what arrived; what is missing comes again (`is_lost`). Raises
+        StoreError.
         """
+        self._look(now_ms)
+        if self.is_lost:
+            with self._lock(wait=False) as mine:
+                if mine:
+                    self._finish(now_ms())
+
+    def _look(self, now_ms: Callable[[], int]) -> None:
+        """Read the verified versions when they are others than before. Raises StoreError."""
         with self._guard:
             there = versions.standing(self._versions)  # first: what comes while they are read is seen next time
             if there != self._seen:
                 found = versions.load_all(self._versions)
                 self._all_read = len(found) == len(there)
                 self._adopt(found, now_ms())
+                newest = self.newest()
+                self.is_lost = newest is not None and newest.version not in {each.directory.version for each in found}
                 self._seen = there
 
     @property
     def wants_files(self) -> bool:
         """Whether files that were here are missing or damaged: nothing is in force, or what arrived cannot be used."""
         broken = self.last_error is not None and self.last_error.code is not Code.DIRECTORY_EXPIRED
-        return self._history is None or broken
+        return self._history is None or broken or self.is_lost
 
     def _clear_damaged(self) -> None:
         """Remove metadata that a failing disk left empty, cut or unreadable: it comes again, and hides nothing."""
@@ -320,20 +333,23 @@ class TrustStore:
         found = client.verify(self._tuf, self._incoming, self.root(), now_ms)
         known = () if self._history is None else self._history.versions
         version = known[-1].version if known else 0
-        older = tuple(each for each in known if each.version < found.version) if self._doubted else known
-        if (older and found.version < older[-1].version) or found.timestamp_version < self._timestamp_version:
+        anew = self._doubted or self.is_lost  # what is in force is made once more
+        older = tuple(each for each in known if each.version < found.version) if anew else known
+        said_last = 0 if self._doubted else version
+        if found.version < said_last or found.timestamp_version < self._timestamp_version:
             raise UntrustedError(Code.DIRECTORY_INVALID, said("older than the version in force"))
         self._in_use = found.files
-        if not self._doubted and (found.version, found.timestamp_version) == (version, self._timestamp_version):
+        if not anew and (found.version, found.timestamp_version) == (version, self._timestamp_version):
             return None
         before = older[-1].organisations if older else None
         first_ms = self._first_verified_ms if found.version == version else now_ms
         accepted = versions.accept(found, self._assemble(found, before), first_ms)
-        if self._doubted and known and accepted.directory == known[-1]:
+        if self._doubted and known and versions.is_same(accepted.directory, known[-1]):
             return None
         accepted = versions.save(self._versions, accepted, alone=self._doubted)
         with self._guard:
             self._use(accepted, History(older), now_ms)
+            self.is_lost = False
         versions.sweep(self._versions)
         return accepted.directory
 

@@ -148,6 +148,14 @@ def load_all(folder: Path) -> list[Version]:
     return sorted(found, key=lambda version: version.directory.version)
 
 
+def is_same(made: Directory, kept: Directory) -> bool:
+    """Whether a version that was made just now is the one that is kept here; one whose index is damaged is not."""
+    try:
+        return made == kept
+    except StoreError:
+        return False
+
+
 def timestamp_version(timestamp: bytes) -> int | None:
     """Return the version that a timestamp says, None when it cannot be read. Nothing is verified."""
     try:
