@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from refbus.errors import Code, UntrustedError
-from refbus.files import remove_drafts
+from refbus.files import remove_drafts, store_errors
 from refbus.tlog.hashing import HASH_SIZE
 from refbus.tlog.tiles import WIDTH, Tile
 
@@ -41,17 +42,17 @@ class LogFolder:
     def reader(self, origin: str, *, remember: bool = True) -> Callable[[Tile], bytes]:
         """Return what gives the bytes of a tile of a log. It raises UntrustedError AUDIT_INVALID for a missing one.
 
-        Unless it may `remember`, each is read from the disk.
+        One that cannot be read is a StoreError. Unless it may `remember`, each is read from the disk.
         """
         full = self._full if remember else self._read_full
 
         def read(tile: Tile) -> bytes:
-            if tile.width == WIDTH:
-                return full(origin, tile)
-            path = self.path(origin, tile.path)
-            if path.is_file():
-                return path.read_bytes()
-            return full(origin, Tile(tile.level, tile.index))[: tile.width * HASH_SIZE]
+            with store_errors(tile.path):
+                if tile.width < WIDTH:
+                    with suppress(FileNotFoundError):  # the full one is there by now
+                        return self.path(origin, tile.path).read_bytes()
+                whole = full(origin, Tile(tile.level, tile.index))
+                return whole if tile.width == WIDTH else whole[: tile.width * HASH_SIZE]
 
         return read
 

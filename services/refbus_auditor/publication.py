@@ -20,7 +20,7 @@ from sqlalchemy import update
 
 from refbus.database.port import Database
 from refbus.errors import Code, MalformedError, RefbusError, SetupError, StoreError, UntrustedError
-from refbus.files import write_whole
+from refbus.files import store_errors, write_whole
 from refbus.tlog.checkpoint import Checkpoint, sign_checkpoint
 from refbus.tlog.end import FILE as END
 from refbus.tlog.end import LogEnd, sign_end
@@ -151,7 +151,8 @@ class Publisher:
         """Return the note that is in the place of a checkpoint, None when there is none or it cannot be read."""
         path = self._files.path(origin, CHECKPOINT)
         try:
-            return Note.parse(path.read_bytes()) if path.is_file() else None
+            with store_errors(path.name):  # what may be newer than all that is known here is not passed over
+                return Note.parse(path.read_bytes()) if path.is_file() else None
         except MalformedError as error:
             _log.critical("the checkpoint of %s cannot be read (%s) and is made anew", origin, error.code)
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,11 @@ def grow(node: AuditNode, count: int) -> None:
     leaves = [sha256(b"%d" % number) for number in range(begin, begin + count)]
     with node.home.database.writing() as connection:
         log.add(connection, [NewEntry(leaf[:16], leaf, "test", now_ms) for leaf in leaves], now_ms)
+    node.core.publisher.publish(node.core.shards()[-1])
+
+
+def show(node: AuditNode) -> None:
+    """Publish where there is nothing new."""
     node.core.publisher.publish(node.core.shards()[-1])
 
 
@@ -213,6 +219,32 @@ def test_an_older_checkpoint_is_judged_without_reading_the_log(
     node.restart()
     assert files(node)["checkpoint"] == newer
     assert len(read) <= TAIL * 256
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("name", ["checkpoint", "142"])
+def test_a_file_that_cannot_be_read_stops_by_a_code(
+    node: AuditNode, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    """A checkpoint may be newer than all that the store knows: it is neither passed over nor written anew."""
+    before, read = files(node), Path.read_bytes
+
+    def failing(path: Path) -> bytes:
+        if path.name == name:
+            raise OSError(number, "cannot be read")
+        return read(path)
+
+    grow(node, 1)
+    (node.log_folder() / "checkpoint").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", failing)
+        steps = [lambda: show(node), node.restart] if name == "checkpoint" else [lambda: grow(node, 1)]
+        for step in steps:
+            with pytest.raises(StoreError) as caught:
+                step()
+            assert caught.value.code is Code.STORE_FAILED
+    node.restart()
+    assert files(node)["checkpoint"] != before["checkpoint"]
 
 
 @pytest.mark.parametrize("after", [0, 1, 3, 5, 8])
