@@ -26,6 +26,7 @@ WALL = {
 """Calls that read the machine's clock."""
 AGES = {
     "services/refbus_ops/findings.py": "the age of a directory, a key, a backup: a person is told, nothing is done",
+    "services/refbus_ops/refused.py": "whether an entry must be in the log by now: a person is told, nothing is done",
     "services/refbus/bus/certificates.py": "a date on a certificate: people are warned, nothing is done",
     "services/refbus/envelope/routing.py": "an old version of the directory is known for so long, across starts",
     "services/refbus/core/gate/rules.py": "signed times are compared, not measured",
