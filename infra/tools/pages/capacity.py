@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from refbus.trust.layout import MAX_COUNTRIES, MAX_METADATA_BYTES
+from refbus.trust.reader.client import MAX_TARGETS
 from tools.pages.markdown import document, table
 from tools.queueing import Service, simulate
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 KEPT: Final = ROOT / "infra" / "trials" / "bench" / "measured.json"
-SIZES: Final = (100, 1_000, 3_500)
-FURTHER: Final = 10_000
+SHAPES: Final = ((4, 1_000), (4, 10_000), (60, 1_000), (60, 10_000))
 DAYS: Final = (1_000, 10_000, 100_000, 1_000_000, 3_000_000)
 BUSIEST: Final = 0.2
 """The part of a day's events that comes in its busiest hour."""
@@ -23,9 +23,12 @@ _ENTRY_KB: Final = 3.6
 _COSTS: Final = (
     ("published", "MB"),
     ("largest list", "kB"),
+    ("change sent", "kB"),
     ("first reading", "s"),
+    ("reading a change", "s"),
     ("reading at a start", "s"),
     ("memory of a gate", "MB"),
+    ("memory of a gate that deals with all", "MB"),
     ("memory of a desk", "MB"),
 )
 _SEVERAL: Final = (
@@ -71,7 +74,7 @@ def page() -> str:
         "For who plans a node. Every number says whether it was **measured** or **extrapolated**. Measured is what"
         " `python -m bench --only stamps directory --keep` found. Extrapolated is what a simulation of a queue says"
         " (`infra/tools/queueing.py`), or a straight line. Times are of processor: a busy machine changes them little.",
-        f"Measured on: {kept['machine']}.",
+        *(f"Measured on ({kind}): {told}." for kind, told in sorted(kept["machines"].items())),
         "## One gate",
         f"Measured: an event alone takes {_ms(gate.per_event(1))} ms, in a batch of a hundred"
         f" {_ms(gate.per_event(100))} ms (the mean of the way out and the way in, one signature for a batch). Between"
@@ -86,13 +89,16 @@ def page() -> str:
         " nodes, [which is not built](#several-nodes-in-one-country).",
         *_SEVERAL,
         "## The directory",
-        "Measured in a federation of four countries, each enrolment in a file of its own, by the version that kept all"
-        " members in memory. The last column is a straight line through the two largest (extrapolated).",
-        f"Readers now take {MAX_COUNTRIES} countries, and read an organisation when they deal with it"
-        " ([98](../adr/0098-who-is-asked-for-is-read.md)). A list ends at"
-        f" {MAX_METADATA_BYTES / 1000:,.0f} kB, which is {_most(measures):,} enrolments (extrapolated). In bins they"
-        " are 256 lines, and the bound is that of the list of one country.",
-        table(("", *(f"{size:,} organisations" for size in SIZES), f"{FURTHER:,}, extrapolated"), costs),
+        f"Measured, with the enrolments in bins. Readers take {MAX_COUNTRIES} countries. A country's list ends at"
+        f" {MAX_METADATA_BYTES / 1000:,.0f} kB, which is {_most(measures):,} organisations of one country (extrapolated"
+        " from the two largest lists). With each enrolment in a file of its own that is the bound of all countries"
+        " together ([how to move](../spec/directory.md)).",
+        "A gate and a desk read an organisation when they deal with it: the desk here knows ten. The first reading"
+        " checks everybody once. A change is one suspension: what is new is sent once more, what it says is checked,"
+        " and the rest is compared by its hash.",
+        table(("", *(f"{size:,} organisations, {lands} countries" for lands, size in SHAPES)), costs),
+        "A publication is sent whole, every day, so that a newcomer needs no older record: a broker takes its size once"
+        " a day for each topic of the directory, and keeps thirty.",
         "## The audit log",
         f"An event leaves two entries at a node. An entry takes {_ENTRY_KB} kB there"
         f" ([disk](operate.md#disk)). Extrapolated: {_disk(10_000)} GB a year for 10,000 events a day,"
@@ -120,17 +126,19 @@ def _load(gate: Service, day: int) -> tuple[str, ...]:
 
 
 def _row(measures: Mapping[str, float], name: str) -> Iterator[str]:
-    values = [measures[f"directory, {size:,} organisations, {name}"] for size in SIZES]
-    yield from map(_short, values)
-    slope = (values[-1] - values[-2]) / (SIZES[-1] - SIZES[-2])
-    yield _short(values[-1] + slope * (FURTHER - SIZES[-1]))
+    yield from (_short(measures[f"{_name(shape)}, {name}"]) for shape in SHAPES)
+
+
+def _name(shape: tuple[int, int]) -> str:
+    return f"directory, {shape[0]} countries, {shape[1]:,} organisations"
 
 
 def _most(measures: Mapping[str, float]) -> int:
-    """Return how many organisations the largest list can have, rounded down to hundreds."""
-    lists = [1000 * measures[f"directory, {size:,} organisations, largest list"] for size in SIZES]
-    slope = (lists[-1] - lists[-2]) / (SIZES[-1] - SIZES[-2])
-    return int(SIZES[-1] + (MAX_METADATA_BYTES - lists[-1]) / slope) // 100 * 100
+    """Return how many organisations a country's list can have, rounded down to hundreds."""
+    (lands, few), (_, many) = SHAPES[:2]
+    less, more = (1000 * measures[f"{_name(shape)}, largest list"] for shape in SHAPES[:2])
+    each = (more - less) / (many - few) * lands
+    return min(MAX_TARGETS, int(many / lands + (MAX_METADATA_BYTES - more) / each)) // 100 * 100
 
 
 def _disk(day: int) -> int:

@@ -83,6 +83,7 @@ class Bench:
     cases: int = trips.MANY
     referrals: int = pages.MANY
     minutes: int = sustained.MINUTES
+    shapes: tuple[tuple[int, int], ...] = directory.SMALL
     measures: list[Measure] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -96,7 +97,7 @@ class Bench:
         self._part("start", lambda: starts.measure(self.folder / "start"))
         self._part("pages", lambda: in_child(pages.measure, self.folder / "pages", self.referrals))
         self._part("growth", lambda: in_child(growth.measure, self.folder / "growth"))
-        self._part("directory", lambda: directory.measure(self.folder / "directory"))
+        self._part("directory", lambda: directory.measure(self.folder / "directory", self.shapes))
         self._without_broker()
         if "stamps" in self.parts:
             folder = self._federation("stamps")
@@ -224,6 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     bench = Bench(
         OUT / "work", tuple(given.only), given.events, given.leaves, given.cases, given.referrals, given.minutes
     )
+    bench.shapes = directory.SHAPES if given.keep else directory.SMALL
     with leaving_nothing():
         bench.run()
     print(f"\n{machine()}")

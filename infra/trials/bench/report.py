@@ -75,8 +75,19 @@ def write(path: Path, measures: Sequence[Measure]) -> None:
 
 
 def keep(path: Path, measures: Sequence[Measure]) -> None:
-    """Write the values with the machine that they were measured on, for docs/operators/capacity.md."""
-    _put(path, {"machine": machine(), "measures": {each.name: _rounded(each.value) for each in measures}})
+    """Put the values in the place of those of the same kind, with their machine, for docs/operators/capacity.md.
+
+    The kind is the first word of a name.
+    """
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"machines": {}, "measures": {}}
+    kinds = {_kind(each.name) for each in measures}
+    stay = {name: value for name, value in kept["measures"].items() if _kind(name) not in kinds}
+    values = {**stay, **{each.name: _rounded(each.value) for each in measures}}
+    _put(path, {"machines": {**kept["machines"], **dict.fromkeys(sorted(kinds), machine())}, "measures": values})
+
+
+def _kind(name: str) -> str:
+    return name.replace(",", " ").split()[0]
 
 
 def _put(path: Path, value: object) -> None:

@@ -54,11 +54,15 @@ def parse_bin(path: str, content: bytes) -> dict[OrgId, bytes]:
     return found
 
 
-def differences(path: str, old: bytes | None, new: bytes | None) -> list[str]:
-    """Return a line for everybody who is enrolled, changed or gone: a bin's name does not say whom anchors sign for.
+def differences(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
+    """Return a line for everybody who is enrolled, changed or gone in bins, by path: their names do not say whom.
 
     Raises MalformedError.
     """
-    was, will = ({} if each is None else parse_bin(path, each) for each in (old, new))
+    was, will = _all(old), _all(new)
     signs = {org: "+" if org not in was else "-" if org not in will else "~" for org in {*was, *will}}
     return [f"  {signs[org]} enrolment of {org}" for org in sorted(signs) if was.get(org) != will.get(org)]
+
+
+def _all(bins: Mapping[str, bytes]) -> dict[OrgId, bytes]:
+    return {org_id: each for path, content in bins.items() for org_id, each in parse_bin(path, content).items()}

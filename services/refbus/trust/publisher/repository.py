@@ -339,10 +339,9 @@ class Publication:
             lines += [f"  + {path}" for path in sorted(after.keys() - before.keys())]
             lines += [f"  - {path}" for path in sorted(before.keys() - after.keys())]
             lines += [f"  ~ {path}" for path in sorted(after.keys() & before.keys()) if after[path] != before[path]]
-            for path in sorted(
-                path for path in {*before, *after} if is_bin(path) and before.get(path) != after.get(path)
-            ):
-                lines += differences(path, self._repository.target(name, path), self.content(name, path))
+            bins = [path for path in {*before, *after} if is_bin(path) and before.get(path) != after.get(path)]
+            old, new = ({path: get(name, path) for path in bins} for get in (self._repository.target, self.content))
+            lines += differences(*({path: each for path, each in held.items() if each} for held in (old, new)))
         return tuple(lines)
 
 

@@ -160,11 +160,13 @@ def test_a_bin_gives_back_the_bytes_of_each(fed: Lab) -> None:
 
 def test_who_signs_sees_who_is_meant() -> None:
     """A line for everybody who comes, changes or goes."""
-    path, first, other = bin_of(SHELTER), encode_bin({SHELTER: ITEM}), encode_bin({SHELTER: dumps({"x": 2})})
-    assert differences(path, None, first) == [f"  + enrolment of {SHELTER}"]
-    assert differences(path, first, other) == [f"  ~ enrolment of {SHELTER}"]
-    assert differences(path, first, None) == [f"  - enrolment of {SHELTER}"]
-    assert differences(path, first, first) == []
+    first, other = (
+        {bin_of(org): encode_bin({org: content}) for org in (SHELTER, AGENCY)} for content in (ITEM, dumps({"x": 2}))
+    )
+    assert differences({}, first) == [f"  + enrolment of {AGENCY}", f"  + enrolment of {SHELTER}"]
+    assert differences(first, {**first, bin_of(SHELTER): other[bin_of(SHELTER)]}) == [f"  ~ enrolment of {SHELTER}"]
+    assert differences(first, {}) == [f"  - enrolment of {AGENCY}", f"  - enrolment of {SHELTER}"]
+    assert differences(first, first) == []
 
 
 def test_no_country_lists_a_bin(fed: Lab, store: TrustStore, monkeypatch: pytest.MonkeyPatch) -> None:
