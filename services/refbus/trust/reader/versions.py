@@ -102,7 +102,9 @@ def save(folder: Path, version: Version, *, alone: bool = False) -> Version:
         "enrolments": {path: digest for path, digest in names.items() if path not in own},
         "members": {org_id: [*entry[:-1], *entry.brief] for org_id, entry in members.index.items()},
     }
-    body = b"\n".join(json.dumps(part, sort_keys=True).encode() for part in (head, index))
+    second = json.dumps(index, sort_keys=True).encode()
+    first = json.dumps({**head, "index": hashlib.sha256(second).hexdigest()}, sort_keys=True).encode()
+    body = first + b"\n" + second
     path = folder / f"{directory.version}.json"
     write_whole(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     if alone:
@@ -221,7 +223,8 @@ def _parse(path: Path) -> Version:
     fields.fixed("format", FORMAT)
     named, read = fields.take("policies"), _reader(path)
     policies = {parse_country(code): _policy(f"{code}/{POLICY}", digest, read) for code, digest in named.items()}
-    members = Members(lambda: _index(path))
+    digest = fields.hexed("index", 32).hex()
+    members = Members(lambda: _index(path, digest))
     return _version(fields, members, policies, Contents({}, read))
 
 
@@ -256,9 +259,14 @@ def _version(
     return found
 
 
-def _index(path: Path) -> tuple[Index, Contents]:
-    """Read the index of the version in `path`. Raises StoreError when it is damaged, or was removed meanwhile."""
+def _index(path: Path, digest: str) -> tuple[Index, Contents]:
+    """Read the index of the version in `path`: the one that its head named when it was read.
+
+    Raises StoreError when it is another, damaged, or was removed meanwhile.
+    """
     try:
+        if hashlib.sha256(_whole(path).partition(b"\n")[2]).hexdigest() != digest:
+            raise MalformedError(Code.DIRECTORY_INVALID, said("a version that was kept here is damaged"))
         head, index = _parts(path)
         rows: dict[OrgId, Any] = index["members"]
         members = {
@@ -268,6 +276,8 @@ def _index(path: Path) -> tuple[Index, Contents]:
         names = {**index["enrolments"], **{f"{country}/{POLICY}": each for country, each in head["policies"].items()}}
         names.update({f"{org_id[:2]}/{org_id}.json": entry.file for org_id, entry in members.items()})
     except (OSError, RefbusError, ValueError, TypeError, AttributeError, KeyError):
+        with suppress(OSError):  # it counts no more: the next start makes it again
+            path.unlink(missing_ok=True)
         raise StoreError(Code.STORE_FAILED, said("a version that was kept here is damaged")) from None
     return members, Contents(names, _reader(path))
 

@@ -159,7 +159,7 @@ def test_a_version_that_an_older_program_kept_is_read(
     path = tmp_path / "reader" / "versions" / "1.json"
     head = json.loads(path.read_bytes().split(b"\n")[1])
     contents = _members(store).contents
-    del head["policies"]
+    del head["policies"], head["index"]
     targets = {name: base64.b64encode(contents[name]).decode() for name in contents}
     body = json.dumps({**head, "format": "refbus/verified-directory/1", "targets": targets}, sort_keys=True).encode()
     path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
@@ -182,10 +182,27 @@ def test_an_index_names_contents_by_their_hash_alone(fed: Lab, store: TrustStore
     _, head, index = path.read_bytes().split(b"\n")
     changed = json.loads(index)
     changed["members"][SHELTER][0] = name
-    body = head + b"\n" + json.dumps(changed).encode()
+    index = json.dumps(changed).encode()
+    body = json.dumps({**json.loads(head), "index": hashlib.sha256(index).hexdigest()}).encode() + b"\n" + index
     path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     again = TrustStore(tmp_path / "reader")
     again.catch_up(lambda: NOW_MS)
+    with pytest.raises(StoreError):
+        again.history.latest.find(SHELTER)
+
+
+def test_an_index_that_was_changed_under_a_reader_is_not_believed(fed: Lab, store: TrustStore, tmp_path: Path) -> None:
+    """Who opened a version reads its index later: one that another wrote meanwhile, with a right checksum, is none."""
+    read(store, fed.files())
+    again = TrustStore(tmp_path / "reader")
+    again.catch_up(lambda: NOW_MS)
+    path = tmp_path / "reader" / "versions" / "1.json"
+    _, head, index = path.read_bytes().split(b"\n")
+    changed = json.loads(index)
+    del changed["members"][SHELTER]
+    index = json.dumps(changed).encode()
+    body = json.dumps({**json.loads(head), "index": hashlib.sha256(index).hexdigest()}).encode() + b"\n" + index
+    path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     with pytest.raises(StoreError):
         again.history.latest.find(SHELTER)
 

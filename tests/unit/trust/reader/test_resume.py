@@ -15,7 +15,7 @@ from refbus.trust.layout import TIMESTAMP, publishing_order
 from refbus.trust.reader.loader import TrustStore
 from support.ceremonies import Lab, later, read
 from support.directories import NOW_MS
-from support.readers import suspend
+from support.readers import MEMBERS, suspend
 
 VERIFIES = ("refbus/trust/reader/client.py", "verify")
 
@@ -108,10 +108,12 @@ def test_a_version_that_nobody_signed_is_made_again_from_what_was_verified(
     read(store, fed.files(), later(1))
     store.load(later(1))
     known, good = store.fingerprint(), store.history
+    assert len(good.latest.organisations) == MEMBERS  # read now: afterwards the file is another
     folder = tmp_path / "reader" / "versions"
     head = json.loads((folder / "2.json").read_bytes().split(b"\n")[1])
     index = (folder / "1.json").read_bytes().split(b"\n")[2]
-    body = json.dumps({**head, "version": number}, sort_keys=True).encode() + b"\n" + index
+    false = {**head, "version": number, "index": hashlib.sha256(index).hexdigest()}
+    body = json.dumps(false, sort_keys=True).encode() + b"\n" + index
     (folder / f"{number}.json").write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     again, _ = resumed(tmp_path / "reader", later(2), known=known)
     assert (again.history.latest, again.last_error) == (good.latest, None)
