@@ -19,7 +19,6 @@ from refbus.trust.member.enrolment_bin import bin_of, parse_bin
 Read = Callable[[str, str], bytes]
 """Returns the content of a target path with this SHA-256 (hex). Raises StoreError."""
 _NOT_NOW: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
-"""It is this machine that is short of something: the file may be whole."""
 _bins: Final = Recent[tuple[str, str], Mapping[OrgId, bytes]](256)
 
 
@@ -74,6 +73,11 @@ class Contents(Mapping[str, bytes]):
         return found
 
 
+def is_for_now(error: Exception) -> bool:
+    """Whether it is this machine that is short of something: what could not be read may be whole."""
+    return isinstance(error, OSError) and error.errno in _NOT_NOW
+
+
 def read_from(*places: Callable[[str, str], Path], damaged: Callable[[], None] = lambda: None) -> Read:
     """Return a reader that takes a content from the first place that has it whole.
 
@@ -88,7 +92,7 @@ def read_from(*places: Callable[[str, str], Path], damaged: Callable[[], None] =
             try:
                 content = place(path, digest).read_bytes()
             except OSError as error:
-                if error.errno in _NOT_NOW:
+                if is_for_now(error):
                     gone = False
                     continue
                 content = b""

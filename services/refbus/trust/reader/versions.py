@@ -31,7 +31,7 @@ from refbus.trust.layout import ENROLMENT, POLICY, target_file
 from refbus.trust.member.enrolment_bin import bin_of
 from refbus.trust.member.policy import parse_policy
 from refbus.trust.reader.assembly import Assembly, Problem, assemble
-from refbus.trust.reader.contents import Contents, Read, read_from
+from refbus.trust.reader.contents import Contents, Read, is_for_now, read_from
 from refbus.trust.reader.members import Entry, Index, Members, file_of
 
 if TYPE_CHECKING:  # only for the types: it loads TUF
@@ -275,9 +275,10 @@ def _index(path: Path, digest: str) -> tuple[Index, Contents]:
         }
         names = {**index["enrolments"], **{f"{country}/{POLICY}": each for country, each in head["policies"].items()}}
         names.update({f"{org_id[:2]}/{org_id}.json": entry.file for org_id, entry in members.items()})
-    except (OSError, RefbusError, ValueError, TypeError, AttributeError, KeyError):
-        with suppress(OSError):  # it counts no more: the next start makes it again
-            path.unlink(missing_ok=True)
+    except (OSError, RefbusError, ValueError, TypeError, AttributeError, KeyError) as error:
+        with suppress(OSError):  # it counts no more: it is made again
+            if not is_for_now(error):
+                path.unlink(missing_ok=True)
         raise StoreError(Code.STORE_FAILED, said("a version that was kept here is damaged")) from None
     return members, Contents(names, _reader(path))
 
