@@ -24,8 +24,10 @@ def enrolment_in(publication: Publication, org_id: OrgId) -> bytes | None:
 
 def put_enrolment(publication: Publication, enrolment: Enrolment) -> None:
     """Put an enrolment where this directory has them. Raises MalformedError, SetupError."""
-    org_id = enrolment.org_id
-    if any(map(is_bin, publication.names(Targets.type))):
+    org_id, names = enrolment.org_id, publication.names(Targets.type)
+    if any(map(is_bin, names)):
+        if _own(org_id) in names:  # of two that differ, readers believe neither
+            publication.remove(Targets.type, _own(org_id))
         _put_bin(publication, bin_of(org_id), {org_id: enrolment.encode()})
     else:
         publication.put(Targets.type, _own(org_id), enrolment.encode())

@@ -177,3 +177,19 @@ def test_no_country_lists_a_bin(fed: Lab, store: TrustStore, monkeypatch: pytest
     fed.publish(publication)
     assert NEWCOMER not in read(store, fed.files()).organisations
     assert [(item.path, item.code) for item in store.problems] == [("uz", Code.DIRECTORY_INVALID)]
+
+
+def test_a_revocation_leaves_no_second_word_behind(fed: Lab, store: TrustStore) -> None:
+    """An older program put a file beside the bin: what the anchors say next takes the place of both."""
+    _move(fed)
+    publication = fed.publication()
+    found = publication.content("targets", bin_of(SHELTER))
+    assert found is not None
+    publication.put("targets", _own(SHELTER), parse_bin(bin_of(SHELTER), found)[SHELTER])
+    fed.publish(publication)
+    kid = read(store, fed.files()).organisations[SHELTER].signing_keys[0].kid
+    publication = fed.publication(later(1))
+    changes.revoke(publication, SHELTER, kid, later(1), by_anchors=True)
+    fed.publish(publication)
+    assert _own(SHELTER) not in fed.publication(later(1)).names("targets")
+    assert read(store, fed.files(), later(1)).organisations[SHELTER].signing_keys[0].compromised_since_ms == later(1)
