@@ -27,7 +27,7 @@ from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.database.port import Database
 from refbus.database.prepared import AnyOf
-from refbus.errors import Code, RefbusError, UncheckableError
+from refbus.errors import Code, RefbusError, StoreError, UncheckableError
 from refbus.node.counted_on import LOST_END
 from refbus.node.store.commit import move_position, note_failure
 from refbus.node.store.node import get_setting, put_setting
@@ -245,6 +245,8 @@ class Entries:
                 good.append((record, checked_in(record, directory)))
             except UncheckableError as error:
                 found.let_wait(Waits(record, error.code, owner_unverified(record, directory)))
+            except StoreError:  # this machine cannot read its directory: the record is as good as before
+                raise
             except RefbusError as error:
                 found.results[EntryResult.REFUSED, error.code] += 1
         return good

@@ -20,7 +20,7 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated, open_routing, receive, signer_of
 from refbus.envelope.stamps import verify_hop, verify_pass
-from refbus.errors import Code, RefbusError, UncheckableError, UntrustedError
+from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
 from refbus_gate.names import GateKeys
 
@@ -89,6 +89,8 @@ class Opener:
             digest = sha256(passed.envelope)
             opened = replace(opened, envelope=passed.envelope, envelope_sha256=digest)
             self._check_pass(passed, digest, origin)
+        except StoreError:  # this machine cannot read its directory: nobody is to blame
+            raise
         except RefbusError as error:
             return replace(opened, error=error)
         return self._event(replace(opened, passed=Pass(origin, passed.hour)), origin, resumed=resumed)
@@ -104,6 +106,8 @@ class Opener:
             authenticated = receive(envelope, self.identity.kems, self.directories, self.now_ms)
             if authenticated.sender.country != country:
                 raise UntrustedError(Code.WRONG_COUNTRY)
+        except StoreError:  # this machine cannot read its directory: nobody is to blame
+            raise
         except RefbusError as error:
             claim = self._claim(envelope, country) if error.code in _OF_SOMEBODY else None
             return replace(opened, header=header, error=error, claim=claim)
@@ -125,6 +129,8 @@ class Opener:
         if routing.block.consent_record is not None:
             try:
                 evidence = self.cache.evidence_of(routing.block.consent_record, self.directories.latest)
+            except StoreError:  # this machine cannot read its directory: nobody is to blame
+                raise
             except RefbusError as error:
                 problem = error.code
         basis, basis_problem = self._basis(routing.block)
@@ -147,6 +153,8 @@ class Opener:
             return None, None
         try:
             return basis_of(block.legal_basis_record, self.directories.latest), None
+        except StoreError:  # this machine cannot read its directory: nobody is to blame
+            raise
         except RefbusError as error:
             return None, error.code
 

@@ -90,6 +90,8 @@ def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
         envelope = Envelope.parse(raw)
         at_ms = envelope.header.expires_at_hour * HOUR_MS - 1
         block = receive(envelope, gateway.keys.openers(), gateway.history, at_ms).opened.block
+    except StoreError:
+        raise
     except RefbusError:
         return False
     if block.recipient != gateway.me or referrals.event_row_id(tx, block.sender, block.event_id) is not None:
