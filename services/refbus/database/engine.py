@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from refbus import locks
 from refbus.database import copies, identity, version
-from refbus.database.failures import as_store_errors
+from refbus.database.failures import BUSY, as_store_errors
 from refbus.database.port import WAIT_S, WRITES, Database, StoreKind
 from refbus.database.transactions import Connections, FileConnection, FileTransaction, refuse_outside
 from refbus.errors import Code, SetupError, StoreError
@@ -208,7 +208,7 @@ def _begin_beside_others(raw: sqlite3.Connection) -> None:
         try:
             raw.execute("BEGIN IMMEDIATE").close()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+            if error.sqlite_errorname not in BUSY or time.monotonic() > deadline:
                 raise
         else:
             return

@@ -13,7 +13,9 @@ from refbus.errors import Code, RefbusError, StoreError
 from refbus.files import is_full
 from refbus.said import said
 
-_CODES: Final = {"SQLITE_FULL": Code.STORE_FULL, "SQLITE_BUSY": Code.STORE_BUSY}
+BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY"})
+"""What SQLite says where others work with the file, also one that reads the log again because a writer was killed."""
+_CODES: Final = {"SQLITE_FULL": Code.STORE_FULL, **dict.fromkeys(BUSY, Code.STORE_BUSY)}
 _STATES: Final[Mapping[str, Code]] = {  # SQLSTATE of a server, the longest that fits first
     "53100": Code.STORE_FULL,
     "55P03": Code.STORE_BUSY,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from subprocess import PIPE, Popen
 from threading import Barrier, Event
 
 import pytest
@@ -98,6 +100,51 @@ def test_writers_of_two_processes_go_one_after_the_other(tmp_path: Path) -> None
                 each.result(WAIT_S)
         with theirs.reading() as connection:
             assert number(connection) == THREADS * 10
+
+
+def test_a_log_that_another_process_reads_again_is_waited_for(tmp_path: Path) -> None:
+    """So it does where a writer was killed in the middle of a note of what is in it; the store is not broken."""
+    path = tmp_path / "store.db"
+    with closing(FileDatabase(path, session.KIND)) as database:
+        with database.writing() as connection:
+            connection.exec_driver_sql("CREATE TABLE counted (number INTEGER)")
+            connection.exec_driver_sql("INSERT INTO counted VALUES (0)")
+        with Popen([sys.executable, "-c", _REPAIRS, f"{path}-shm"], stdin=PIPE, stdout=PIPE) as other:
+            assert other.stdin is not None
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"it does\n"
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(engine, "WAIT_S", 0.01)
+                with pytest.raises(StoreError) as refused:
+                    add_one(database)
+            assert refused.value.code is Code.STORE_BUSY
+            with ThreadPoolExecutor(1) as threads:
+                waits = threads.submit(add_one, database)
+                other.stdin.close()
+                waits.result(WAIT_S)
+        with database.reading() as connection:
+            assert number(connection) == 1
+
+
+_REPAIRS = """
+import fcntl, sys
+with open(sys.argv[1], "r+b", buffering=0) as index:
+    fcntl.lockf(index, fcntl.LOCK_EX, 3, 120)  # to write, to copy back, to recover
+    index.write(bytes([255] * 8))
+    print("it does", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_who_scrubs_has_the_turn_of_a_writer(kind: StoreKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite waits for readers with the lock of a writer in its hand, who would wait for that a third as long."""
+    with closing(FileDatabase(tmp_path / "store.db", kind)) as database:
+        with database.writing(), monkeypatch.context() as patched:
+            patched.setattr(port, "WAIT_S", 0.01)
+            patched.setattr(engine, "_BUSY_TIMEOUT_MS", 10)
+            with pytest.raises(StoreError, match=Code.STORE_BUSY):
+                database.scrub()
+        database.scrub()
 
 
 @pytest.mark.parametrize("other", ["thread", "process"])
