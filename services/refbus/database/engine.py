@@ -99,8 +99,10 @@ class FileDatabase(Database):
         """Empty the write-ahead log into the database, so that no older version of a page is left in it.
 
         A reader that is at work keeps it from being emptied; the next call does it. Raises StoreError.
+
+        SQLite waits for readers with the write lock in its hand. Who writes here waits for the turn, which is longer.
         """
-        with as_store_errors(), closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_MS / 1000)) as raw:
+        with as_store_errors(), self._writer.turn(), closing(self._connected()) as raw:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def close(self) -> None:
@@ -117,8 +119,11 @@ class FileDatabase(Database):
         self._readers = Connections(partial(FileConnection, _engine(path, (*pragmas, _LOOKS_ONLY))), _READERS)
         opened.callback(self._readers.close)
         opened.callback(self._writer.close)
-        connected = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
-        self._observer = opened.enter_context(closing(connected))
+        self._observer = opened.enter_context(closing(self._connected()))
+
+    def _connected(self) -> sqlite3.Connection:
+        """Return a connection of its own, beside those for transactions."""
+        return sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
 
     def _settle(self, kind: StoreKind, mark: Path | None) -> int:
         """Bring the tables to this program's version; return the number of the database, 0 without `mark`.

@@ -7,8 +7,8 @@ SQLite does for them, and around a savepoint fifty times (docs/adr/0100-transact
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -85,19 +85,38 @@ class Connections:
         self._closed = False
 
     def give_back(self, connection: FileConnection | None) -> None:
-        """Let others have a connection, or the turn alone. A transaction is taken back; else the connection closes."""
+        """Let others have a connection, or the turn alone. A transaction is taken back; else the connection closes.
+
+        Where somebody interrupts a statement, SQLAlchemy has closed it already.
+        """
         try:
             if connection is None:
                 return
-            if connection.raw.in_transaction:
-                with suppress(sqlite3.Error):  # what went wrong before is told
-                    connection.raw.execute("ROLLBACK").close()
-            if connection.raw.in_transaction:
+            raw = connection.raw
+            try:
+                if raw.in_transaction:
+                    raw.execute("ROLLBACK").close()
+                usable = not raw.in_transaction
+            except sqlite3.Error:  # what went wrong before is told
+                usable = False
+            if not usable:
                 connection.close()
                 return
             self.idle.append(connection)
             if self._closed:
                 self.close()
+        finally:
+            self.turns.put(None)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have the turn of one of them, and no connection. Raises StoreError STORE_BUSY."""
+        try:
+            self.turns.get(timeout=port.WAIT_S)
+        except Empty:
+            raise StoreError(Code.STORE_BUSY) from None
+        try:
+            yield
         finally:
             self.turns.put(None)
 
@@ -185,6 +204,7 @@ class Savepoint(AbstractContextManager[None, None]):
             self._nested.__exit__(kind, error, trace)
         elif error is None:
             connection.run(_KEEP)
-        elif connection.raw.in_transaction:  # else there is nothing left to take back, and nothing more can be written
+        elif not connection.invalidated and connection.raw.in_transaction:
+            # else there is nothing left to take back, and nothing more can be written
             connection.run(_UNDO)
             connection.run(_KEEP)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, event, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from refbus.database.engine import FileDatabase
@@ -120,6 +120,31 @@ def _add_and_go_on(connection: Connection) -> None:
     with suppress(ZeroDivisionError), Savepoint(connection):
         end_it(connection)
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("inside", [nullcontext, Savepoint])
+def test_who_is_interrupted_in_a_statement_takes_all_back(
+    database: FileDatabase, inside: Callable[[Connection], AbstractContextManager[None]]
+) -> None:
+    """SQLAlchemy closes the connection then; the interruption is what is heard of, and the next one has another."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def add_and_be_interrupted(connection: Connection) -> None:
+        add(connection, "a")
+        event.listen(connection.engine, "do_execute", interrupt)
+        try:
+            with inside(connection):
+                connection.exec_driver_sql("SELECT 1")
+        finally:
+            event.remove(connection.engine, "do_execute", interrupt)
+
+    with pytest.raises(KeyboardInterrupt), database.writing() as connection:
+        add_and_be_interrupted(connection)
+    with database.writing() as connection:
+        add(connection, "next")
+    assert names(database) == ["next"]
 
 
 def test_who_reads_cannot_write(database: FileDatabase) -> None:
