@@ -75,9 +75,10 @@ class Outgoing:
             return rows
         with store.write() as tx:
             held = companions.unsaid(tx, fresh.values())
-            if outbox.hand_over(tx, [row for row, event in fresh.items() if event not in held], now_ms) and not held:
+            as_read = outbox.hand_over(tx, [row for row, event in fresh.items() if event not in held], now_ms)
+            if as_read and not held and all(row.handed_ms is None for row in rows):
                 return rows
-            # What was taken back meanwhile is not among them; what another process added waits for its own turn.
+            # What was taken back or stopped meanwhile is not among them; what another process added waits for its turn.
             due = outbox.due(tx, now_ms, nos_only=nos_only, early=early)
             return [row for row in due if row.handed_ms is not None or row.event_id is None]
 
