@@ -84,10 +84,11 @@ class Connections:
             self.turns.put(None)
         self._closed = False
 
-    def give_back(self, connection: FileConnection | None) -> None:
+    def give_back(self, connection: FileConnection | None, *, again: bool = True) -> None:
         """Let others have a connection, or the turn alone. A transaction is taken back; else the connection closes.
 
-        Where somebody interrupts a statement, SQLAlchemy has closed it already.
+        Where somebody interrupts a statement, SQLAlchemy has closed it already. `again`: False behind an error. Whoever
+        keeps that may keep a question that is half read, and with it all that the connection saw at that moment.
         """
         try:
             if connection is None:
@@ -96,7 +97,7 @@ class Connections:
             try:
                 if raw.in_transaction:
                     raw.execute("ROLLBACK").close()
-                usable = not raw.in_transaction
+                usable = again and not raw.in_transaction
             except sqlite3.Error:  # what went wrong before is told
                 usable = False
             if not usable:
@@ -171,7 +172,7 @@ class FileTransaction(AbstractContextManager[Connection, None]):
         except sqlite3.Error as failure:
             error = as_usual(failure)
         finally:
-            self.connections.give_back(connection)
+            self.connections.give_back(connection, again=error is None)
         if error is not None:
             require_other(error)
 

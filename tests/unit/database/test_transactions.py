@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
@@ -145,6 +146,30 @@ def test_who_is_interrupted_in_a_statement_takes_all_back(
     with database.writing() as connection:
         add(connection, "next")
     assert names(database) == ["next"]
+
+
+@pytest.mark.parametrize("how", ["reading", "writing"])
+def test_an_error_that_somebody_keeps_keeps_nobody_in_its_moment(
+    database: FileDatabase, tmp_path: Path, how: str
+) -> None:
+    """A question that was half read hangs on it: whoever came next saw what it had seen, or could write nothing."""
+
+    def read_half(connection: Connection) -> None:
+        rows = connection.execute(select(setting.c.name))
+        for _ in rows:
+            raise ZeroDivisionError
+
+    with database.writing() as connection:
+        add(connection, "a", "b")
+    with pytest.raises(ZeroDivisionError) as kept, getattr(database, how)() as connection:
+        read_half(connection)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other, other:
+        other.execute("INSERT INTO setting (name, value) VALUES ('c', x'')")
+    assert names(database) == ["a", "b", "c"]
+    with database.writing() as connection:
+        add(connection, "d")
+    assert names(database) == ["a", "b", "c", "d"]
+    assert kept.value.__traceback__ is not None
 
 
 def test_who_reads_cannot_write(database: FileDatabase) -> None:
