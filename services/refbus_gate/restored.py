@@ -79,10 +79,10 @@ def recognise(store: NodeStore, ends: Mapping[str, int], read: Mapping[str, int 
     with store.database.reading() as connection:
         fence = read_fence(connection)
         again = _read_again(connection, read)
-        newer = _newer(connection, ends)
+        written = delivered.ends(connection)
+        newer = _newer(connection, ends, written)
         known = read_inboxes(connection, newer)
         from_ms = last_moment(connection)
-        written = delivered.ends(connection)
     changes = Changes(delivered={topic: end for topic, end in ends.items() if end > written.get(topic, 0)})
     if not again and not newer:
         if changes.delivered:
@@ -126,13 +126,13 @@ def _read_again(connection: Connection, read: Mapping[str, int | None]) -> dict[
     return ahead
 
 
-def _newer(connection: Connection, ends: Mapping[str, int]) -> dict[str, int]:
+def _newer(connection: Connection, ends: Mapping[str, int], written: Mapping[str, int]) -> dict[str, int]:
     """Return for each inbox how many records in it this store cannot have written, where there are any.
 
     Rows that wait may be in it already: a crash between delivery and the mark leaves them. They go out in order, so
     whatever is behind as many of them was written by a newer store. A store of an older version knows only counts.
     """
-    written, counted = delivered.ends(connection), read_inboxes(connection, ends)
+    counted = read_inboxes(connection, ends)
     waiting = outgoing.ready(connection, ends)
     found: dict[str, int] = {}
     for topic, end in ends.items():
