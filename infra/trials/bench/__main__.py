@@ -169,13 +169,10 @@ class Bench:
         self.say(f"part {name}")
         try:
             found = measure()
-        except TimeoutError as late:
-            self.failed.append(f"{name}: {late} did not happen in time")
-            self.say(f"part {name} FAILED: {late}")
-            return
-        except EndedError as ended:
-            self.failed.append(f"{name}: {ended}")
-            self.say(f"part {name} FAILED: {ended}")
+        except (TimeoutError, EndedError) as error:
+            late = " did not happen in time" if isinstance(error, TimeoutError) else ""
+            self.failed.append(f"{name}: {error}{late}")
+            self.say(f"part {name} FAILED: {error}")
             return
         self.measures += found
         write(OUT / "report.json", self.measures)
