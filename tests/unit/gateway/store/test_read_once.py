@@ -39,6 +39,26 @@ def count_reads(tx: Transaction, of: str) -> list[str]:
     return heard
 
 
+def test_the_row_of_a_case_is_read_once_in_a_transaction(store: Store) -> None:
+    """And again when it was changed, by whatever change, so that nobody goes on with what was."""
+    with store.write() as tx:
+        case = cases.create(tx, b"name", {"text": "before"}, own=True, now_ms=NOW_MS)
+    with store.write() as tx:
+        heard = count_reads(tx, "FROM cases")
+        for _ in range(3):
+            cases.get(tx, case.id).require_live()
+            assert cases.body_of(tx, case) == {"text": "before"}
+        assert len(heard) == 1
+        cases.replace_body(tx, case, {"text": "after"})
+        assert cases.body_of(tx, case) == {"text": "after"}
+        cases.order_erasure(tx, case, NOW_MS)
+        assert not cases.get(tx, case.id).live
+        erasures.destroy(tx, case, NOW_MS)
+        assert cases.get(tx, case.id).key is None
+    with store.read() as tx:
+        assert cases.get(tx, case.id).key is None
+
+
 def test_what_belongs_to_a_case_is_read_once_in_a_transaction(store: Store) -> None:
     """A referral and the names towards an organisation; not beyond a savepoint that failed, nor an erasure."""
     org = OrgId("uz-she1ter1")

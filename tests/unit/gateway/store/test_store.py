@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event, insert, text
+from sqlalchemy import insert, text
 
 from refbus.core.ids import OrgId
 from refbus.crypto.secretbox import StateKey
@@ -305,37 +305,6 @@ def test_an_old_or_damaged_alarm_stays_readable(store: Store, words: str | None)
         tx.connection.execute(insert(schema.alarms).values(row))
         (alarm,) = alarms.standing_alarms(tx)
     assert catalogue("ru").spoken(alarm.detail) == "records 1 to 2, 100 %"
-
-
-def count_reads(tx: Transaction, of: str) -> list[str]:
-    """Return a list that grows with each statement of a transaction that names a table in this way."""
-    heard = list[str]()
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if of in statement:
-            heard.append(statement)
-
-    event.listen(tx.connection, "before_cursor_execute", hear)
-    return heard
-
-
-def test_the_row_of_a_case_is_read_once_in_a_transaction(store: Store) -> None:
-    """And again when it was changed, by whatever change, so that nobody goes on with what was."""
-    case = new_case(store, text="before")
-    with store.write() as tx:
-        heard = count_reads(tx, "FROM cases")
-        for _ in range(3):
-            cases.get(tx, case.id).require_live()
-            assert cases.body_of(tx, case) == {"text": "before"}
-        assert len(heard) == 1
-        cases.replace_body(tx, case, {"text": "after"})
-        assert cases.body_of(tx, case) == {"text": "after"}
-        cases.order_erasure(tx, case, NOW_MS)
-        assert not cases.get(tx, case.id).live
-        erasures.destroy(tx, case, NOW_MS)
-        assert cases.get(tx, case.id).key is None
-    with store.read() as tx:
-        assert cases.get(tx, case.id).key is None
 
 
 def test_a_row_that_was_rolled_back_is_not_remembered(store: Store) -> None:
