@@ -18,7 +18,6 @@ _TOGETHER = {
     "tests/story/test_shapes.py": "every shape of `--json` in one story of one office",
     "tests/unit/gateway/actions/test_people.py": "who may enter and do what, at one desk",
     "tests/unit/gateway/home/test_restored.py": "one office that came back from a backup, and all that it must not do",
-    "tests/unit/trust/publisher/test_changes.py": "every change that a publisher makes, on one federation",
 }
 """Files of tests that are longer, up to 600 lines, because they belong together."""
 _FUNCTION_LINES = 60

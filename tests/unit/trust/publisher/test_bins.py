@@ -16,26 +16,12 @@ from refbus.trust.publisher import changes
 from refbus.trust.publisher.bins import use_bins
 from refbus.trust.publisher.repository import Publication
 from refbus.trust.reader.loader import TrustStore
-from support.ceremonies import AGENCY, SHELTER, UZ, Lab, lab, later, read
+from support.ceremonies import AGENCY, SHELTER, UZ, Lab, later, read
 from support.directories import NOW_MS, kem_private, signing_pair
 from support.readers import MEMBERS
 
 NEWCOMER = OrgId("uz-newc0mer")
 ITEM = dumps({"org_id": SHELTER, "x": 1})
-
-
-@pytest.fixture
-def fed(tmp_path: Path) -> Lab:
-    """Make a federation of four countries, each enrolment in a file of its own."""
-    return lab(tmp_path)
-
-
-@pytest.fixture
-def store(fed: Lab, tmp_path: Path) -> TrustStore:
-    """Make a reader that has version 1."""
-    made = fed.store(tmp_path / "reader")
-    read(made, fed.files())
-    return made
 
 
 def _move(fed: Lab, now_ms: int = NOW_MS) -> None:

@@ -33,25 +33,11 @@ from refbus.trust.publisher.custody import create_key, export_public, import_pub
 from refbus.trust.publisher.repository import Publication, Repository
 from refbus.trust.reader.loader import TrustStore
 from refbus.trust.reader.log_policy import audit_keys, auditor_of, policy_text
-from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ, Lab, lab, later, read
+from support.ceremonies import AGENCY, KZ, PASSPHRASE, SHELTER, UZ, Lab, later, read
 from support.directories import NOW_MS, kem_private, signing_pair
 
 TJ = CountryCode("tj")
 NEWCOMER = OrgId("uz-newc0mer")
-
-
-@pytest.fixture
-def fed(tmp_path: Path) -> Lab:
-    """Make a federation of four countries."""
-    return lab(tmp_path)
-
-
-@pytest.fixture
-def store(fed: Lab, tmp_path: Path) -> TrustStore:
-    """Make a reader that has version 1."""
-    made = fed.store(tmp_path / "reader")
-    read(made, fed.files())
-    return made
 
 
 def _enrolled(name: str = "newcomer", org_id: OrgId = NEWCOMER, now_ms: int = NOW_MS) -> MemberFile:

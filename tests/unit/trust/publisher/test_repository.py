@@ -12,14 +12,8 @@ from refbus.trust.publisher import changes
 from refbus.trust.publisher.ceremony import all_signers
 from refbus.trust.publisher.custody import load_signer
 from refbus.trust.publisher.repository import Publication, Repository
-from support.ceremonies import KG, KZ, PASSPHRASE, SHELTER, TM, UZ, Lab, lab, later, read
+from support.ceremonies import KG, KZ, PASSPHRASE, SHELTER, TM, UZ, Lab, later, read
 from support.directories import NOW_MS
-
-
-@pytest.fixture
-def fed(tmp_path: Path) -> Lab:
-    """Make a federation of four countries."""
-    return lab(tmp_path)
 
 
 def _revocation(fed: Lab) -> Publication:
