@@ -6,13 +6,20 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from refbus.core.documents import read_json
+from refbus.database.prepared import Prepared
 from refbus.errors import Code, MalformedError
 from refbus.said import Said, named, said
 from refbus_gateway.store.schema import alarms
 from refbus_gateway.store.session import Transaction
+
+_STANDS: Final = alarms.c.cleared_ms.is_(None)
+_STANDING: Final = Prepared(select(alarms).where(_STANDS).order_by(alarms.c.id))
+_SAME: Final = Prepared(
+    select(alarms.c.id).where(alarms.c.code == bindparam("code"), alarms.c.detail == bindparam("detail"), _STANDS)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +77,7 @@ def count_alarms(tx: Transaction, code: Code, words: str) -> int:
 
 
 def _stands(tx: Transaction, code: Code, detail: str) -> bool:
-    same = (alarms.c.code == code, alarms.c.detail == detail, alarms.c.cleared_ms.is_(None))
-    return tx.connection.execute(select(alarms.c.id).where(*same)).first() is not None
+    return _SAME.once(tx.connection, {"code": code, "detail": str(detail)}).first() is not None
 
 
 def withdraw_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> None:
@@ -82,7 +88,7 @@ def withdraw_alarm(tx: Transaction, code: Code, detail: str, now_ms: int) -> Non
 
 def standing_alarms(tx: Transaction) -> list[Alarm]:
     """Return the alarms that nobody has cleared."""
-    rows = tx.connection.execute(select(alarms).where(alarms.c.cleared_ms.is_(None)).order_by(alarms.c.id))
+    rows = _STANDING.once(tx.connection, {})
     return [Alarm(row.id, row.code, _read(row.words, row.detail), row.at_ms) for row in rows]
 
 

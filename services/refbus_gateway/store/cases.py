@@ -31,6 +31,12 @@ _PARTY: Final = Prepared(
 )
 _NEW: Final = inserting(cases, "case_hash", "own", "wrapped_key", "created_ms", "body")
 _NEW_PARTY: Final = inserting(counterparts, "case_id", "org_hash", "handle_hash", "body")
+_HAS_KEY: Final = Prepared(select(cases.c.id).where(cases.c.id == _NUMBER, cases.c.wrapped_key.is_not(None)))
+_PARTIES: Final = Prepared(select(counterparts).where(counterparts.c.case_id == _NUMBER))
+_EVERY: Final = Prepared(select(cases).order_by(cases.c.id))
+_BEING_ERASED: Final = Prepared(
+    select(cases.c.id).where(cases.c.erasing_ms.is_not(None), cases.c.wrapped_key.is_not(None))
+)
 _OF_HANDLE: Final = Prepared(select(counterparts.c.case_id).where(counterparts.c.handle_hash == bindparam("handle")))
 
 
@@ -105,7 +111,7 @@ def get(tx: Transaction, case_id: int) -> Case:
 
 def every(tx: Transaction, unread: Unread | None = None) -> list[Case]:
     """Return all cases, oldest first, erased ones too. One whose key cannot be opened goes into `unread` instead."""
-    rows = tx.connection.execute(select(cases).order_by(cases.c.id)).all()
+    rows = _EVERY.once(tx.connection, {})
     kept = [] if unread is None else unread
     return each(rows, lambda row: _case(tx, row), lambda row, error: kept.append((row.id, error.code)))
 
@@ -186,14 +192,12 @@ def own_bodies(tx: Transaction, numbers: Iterable[int]) -> dict[int, dict[str, A
 
 def has_key(tx: Transaction, number: int) -> bool:
     """Whether a case was not erased, whatever can be read of it."""
-    query = select(cases.c.id).where(cases.c.id == number, cases.c.wrapped_key.is_not(None))
-    return tx.connection.execute(query).first() is not None
+    return _HAS_KEY.once(tx.connection, {"number": number}).first() is not None
 
 
 def being_erased(tx: Transaction) -> list[int]:
     """Return the numbers of the cases whose erasure was ordered and that still have a key, oldest first."""
-    query = select(cases.c.id).where(cases.c.erasing_ms.is_not(None), cases.c.wrapped_key.is_not(None))
-    return sorted(tx.connection.execute(query).scalars())  # sorted here: the index has these cases alone
+    return sorted(row.id for row in _BEING_ERASED.once(tx.connection, {}))  # here: the index has these cases alone
 
 
 def has_content(tx: Transaction, case: Case) -> bool:
@@ -312,7 +316,7 @@ def _case(tx: Transaction, row: Row[Any]) -> Case:
 
 
 def _parties(tx: Transaction, case: Case) -> Sequence[Row[Any]]:
-    return tx.connection.execute(select(counterparts).where(counterparts.c.case_id == case.id)).all()
+    return _PARTIES.once(tx.connection, {"number": case.id})
 
 
 def _counterpart(case: Case, row: Row[Any]) -> Counterpart:

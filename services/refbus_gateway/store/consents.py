@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from refbus.core.consent.record import SignedConsent
 from refbus.core.ids import ConsentId
@@ -27,6 +27,11 @@ _OF_ANOTHER: Final = Prepared(
     )
 )
 _OF_CASE: Final = Prepared(select(consents).where(consents.c.case_id == bindparam("number")).order_by(consents.c.id))
+_WITHDRAWN: Final = select(withdrawals).order_by(withdrawals.c.id)
+_ONE_WAY: Final = _WITHDRAWN.where(withdrawals.c.outgoing == bindparam("outgoing"))
+_ALL_WITHDRAWN: Final = Prepared(_ONE_WAY)
+_UNANSWERED: Final = Prepared(_ONE_WAY.where(withdrawals.c.acknowledged_ms.is_(None)))
+_WITHDRAWN_OF_CASE: Final = Prepared(_ONE_WAY.where(withdrawals.c.case_id == bindparam("number")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +133,21 @@ def add_withdrawal(
 
 def withdrawal_rows(tx: Transaction, *, outgoing: bool) -> list[WithdrawalRow]:
     """Return the withdrawals in one direction, acknowledged or not, oldest first: more and more of them."""
-    return _withdrawals(tx, withdrawals.c.outgoing == outgoing)
+    return _withdrawals(tx, _ALL_WITHDRAWN, outgoing=outgoing)
 
 
 def unacknowledged(tx: Transaction, *, outgoing: bool) -> list[WithdrawalRow]:
     """Return the withdrawals in one direction that nobody has answered, oldest first."""
-    return _withdrawals(tx, withdrawals.c.outgoing == outgoing, withdrawals.c.acknowledged_ms.is_(None))
+    return _withdrawals(tx, _UNANSWERED, outgoing=outgoing)
 
 
 def withdrawals_of_case(tx: Transaction, case_id: int, *, outgoing: bool) -> list[WithdrawalRow]:
     """Return the withdrawals of one case in one direction, acknowledged or not, oldest first."""
-    return _withdrawals(tx, withdrawals.c.case_id == case_id, withdrawals.c.outgoing == outgoing)
+    return _withdrawals(tx, _WITHDRAWN_OF_CASE, outgoing=outgoing, number=case_id)
 
 
-def _withdrawals(tx: Transaction, *which: ColumnElement[bool]) -> list[WithdrawalRow]:
-    query = select(withdrawals).where(*which).order_by(withdrawals.c.id)
-    return [withdrawal_of_row(row) for row in tx.connection.execute(query)]
+def _withdrawals(tx: Transaction, which: Prepared, **wanted: int) -> list[WithdrawalRow]:
+    return [withdrawal_of_row(row) for row in which.once(tx.connection, wanted)]
 
 
 def of_consent(tx: Transaction, consent_id: ConsentId, *, case_id: int, outgoing: bool) -> list[WithdrawalRow]:
@@ -194,7 +198,7 @@ def withdrawal_of_row(row: Row[Any]) -> WithdrawalRow:
         row.id,
         row.case_id,
         row.event_id,
-        row.outgoing,
+        bool(row.outgoing),
         row.created_ms,
         row.acknowledged_ms,
         row.answer,

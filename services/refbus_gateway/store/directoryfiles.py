@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from refbus.crypto.framing import sha256
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.trust.layout import TIMESTAMP
 from refbus.trust.reader.manifest import Named
 from refbus_gateway.store.schema import directory_files
-from refbus_gateway.store.session import Transaction, slices
+from refbus_gateway.store.session import Transaction
 
 MOST_OF_ONE_PATH: Final = 4
 """So many contents of one path wait at once; older ones that the log has not shown make room."""
@@ -25,6 +26,13 @@ MOST_TOLD: Final = 5_000
 
 _files = directory_files.c
 _HERE: Final = _files.content.is_not(None)
+_ROWS: Final = select(directory_files).order_by(_files.id)
+_BY_CONTENT: Final = Prepared(_ROWS.where(_files.path == bindparam("path"), _files.sha256 == bindparam("digest")))
+_OTHERS: Final = Prepared(_ROWS.where(_files.path == bindparam("path"), _files.sha256 != bindparam("digest")))
+_BY_PATHS: Final = AnyOf(_ROWS, _files.path)
+_TIMESTAMPS: Final = Prepared(_ROWS.where(_files.path == TIMESTAMP, _HERE))
+_LISTED: Final = (_files.id, _files.path, _files.sha256, _files.arrived_ms, _files.proven_ms)
+_ALL_HERE: Final = Prepared(select(*_LISTED).where(_HERE).order_by(_files.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +78,30 @@ def prove(tx: Transaction, path: str, digest: bytes, now_ms: int) -> bool:
 
 def find(tx: Transaction, path: str, digest: bytes) -> DirectoryRow | None:
     """Return the row of one content."""
-    return next(iter(_rows(tx, _files.path == path, _files.sha256 == digest)), None)
+    row = _BY_CONTENT.once(tx.connection, {"path": path, "digest": digest}).first()
+    return None if row is None else _row(row)
 
 
 def named(tx: Transaction, files: Iterable[Named]) -> list[DirectoryRow]:
     """Return the rows of these contents, those that are known."""
-    asked = [(file.path, file.sha256) for file in files]
-    return [row for some in slices(asked) for row in _rows(tx, tuple_(_files.path, _files.sha256).in_(some))]
+    asked = {(file.path, file.sha256) for file in files}
+    found = _BY_PATHS.rows(tx.connection, sorted({path for path, _ in asked}))
+    return [_row(row) for row in found if (row.path, row.sha256) in asked]
 
 
 def others(tx: Transaction, path: str, digest: bytes) -> list[DirectoryRow]:
     """Return the rows of all other contents of a path."""
-    return _rows(tx, _files.path == path, _files.sha256 != digest)
+    return [_row(row) for row in _OTHERS.once(tx.connection, {"path": path, "digest": digest})]
 
 
 def timestamps(tx: Transaction) -> list[DirectoryRow]:
     """Return the timestamps that are here."""
-    return _rows(tx, _files.path == TIMESTAMP, _HERE)
+    return [_row(row) for row in _TIMESTAMPS.once(tx.connection, {})]
 
 
 def here(tx: Transaction) -> list[DirectoryRow]:
     """Return all files that are here, without their contents (empty bytes)."""
-    columns = (_files.id, _files.path, _files.sha256, _files.arrived_ms, _files.proven_ms)
-    rows = tx.connection.execute(select(*columns).where(_HERE).order_by(_files.id))
+    rows = _ALL_HERE.once(tx.connection, {})
     return [DirectoryRow(row.id, row.path, row.sha256, b"", row.arrived_ms, row.proven_ms) for row in rows]
 
 
@@ -103,6 +112,8 @@ def content(tx: Transaction, row_id: int) -> bytes | None:
 
 def forget(tx: Transaction, rows: Collection[int]) -> None:
     """Drop the contents of these rows; what the log has shown of them stays known."""
+    if not rows:
+        return
     chosen = _files.id.in_(rows)
     tx.connection.execute(delete(directory_files).where(chosen, _files.proven_ms.is_(None)))
     tx.connection.execute(update(directory_files).where(chosen).values(content=None))
@@ -122,10 +133,5 @@ def _make_room(tx: Transaction, path: str) -> None:
         forget(tx, list(tx.connection.execute(oldest.limit(number - MOST_WAITING)).scalars()))
 
 
-def _rows(tx: Transaction, *conditions: ColumnElement[bool]) -> list[DirectoryRow]:
-    rows = tx.connection.execute(select(directory_files).where(*conditions).order_by(_files.id))
-    return [_row(row) for row in rows]
-
-
-def _row(row: Row[Any]) -> DirectoryRow:
+def _row(row: Any) -> DirectoryRow:
     return DirectoryRow(row.id, row.path, row.sha256, row.content, row.arrived_ms, row.proven_ms)

@@ -32,6 +32,7 @@ _OF_STALE: Final = AnyOf(
     .where(referrals.c.own, referrals.c.case_id.in_(select(links.c.case_id).where(text("stale")))),
     events.c.id,
 )
+_STALE: Final = Prepared(select(links.c.case_id).where(text("stale")).distinct())
 _OF_CASE: Final = Prepared(
     select(links).where(links.c.case_id == bindparam("number"), links.c.body != _ENDED).order_by(links.c.id)
 )
@@ -94,8 +95,7 @@ def note_word(tx: Transaction, number: int) -> None:
 
 def stale_cases(tx: Transaction) -> list[int]:
     """Return the numbers of the cases that have to look at what they told."""
-    query = select(links.c.case_id).where(text("stale")).distinct()
-    return sorted(tx.connection.execute(query).scalars())
+    return sorted(row.case_id for row in _STALE.once(tx.connection, {}))
 
 
 def events_of_stale(tx: Transaction, event_rows: Collection[int]) -> list[int]:

@@ -55,6 +55,12 @@ _WANTED: Final[BindParameter[Any]] = bindparam("wanted")
 _BY_ID: Final = Prepared(ROWS.where(outbox.c.id == _WANTED))
 _BY_SHA256: Final = Prepared(ROWS.where(outbox.c.sha256 == _WANTED))
 _OF_EVENT: Final = Prepared(ROWS.where(outbox.c.event_id == _WANTED).order_by(outbox.c.id))
+_READY: Final = outbox.c.state == RowState.READY
+_OPEN: Final = outbox.c.state.in_([bindparam("ready", RowState.READY), bindparam("forwarded", RowState.FORWARDED)])
+_RAN_OUT: Final = Prepared(select(outbox.c.id).where(_OPEN, outbox.c.expires_at_hour <= bindparam("hour")))
+_MADE_BEFORE: Final = Prepared(select(outbox.c.id).where(_READY, outbox.c.created_ms < bindparam("start")))
+_MADE_FROM: Final = Prepared(select(outbox.c.id).where(_READY, outbox.c.created_ms >= bindparam("stop")))
+_NOT_TAKEN: Final = Prepared(select(func.count()).select_from(outbox).where(_READY, outbox.c.attempts == 0))
 _SAME: Final = ("outbox_id", "gate", "decision_id", "kind", "outcome")
 _NOTED: Final = Prepared(select(notices.c.id).where(*(notices.c[name] == bindparam(name) for name in _SAME)))
 _NOTE: Final = inserting(notices, *_SAME, "codes", "at_ms", "received_ms", "receipt")
@@ -189,15 +195,11 @@ def perishable(tx: Transaction, hour: int, young_ms: range, revoked: Collection[
     outside `young_ms` (one from the future says nothing of its age), and those with a key that is `revoked`. Each kind
     is found in an index: the many others that are open stay unread.
     """
-    ready = outbox.c.state == RowState.READY
-    kinds = [
-        (outbox.c.state.in_([RowState.READY, RowState.FORWARDED]), outbox.c.expires_at_hour <= hour),
-        (ready, outbox.c.created_ms < young_ms.start),
-        (ready, outbox.c.created_ms >= young_ms.stop),
-    ]
+    bounds = {"hour": hour, "start": young_ms.start, "stop": young_ms.stop}
+    found = {row.id for kind in (_RAN_OUT, _MADE_BEFORE, _MADE_FROM) for row in kind.once(tx.connection, bounds)}
     if revoked:
-        kinds.append((ready, or_(outbox.c.recipient_kid.in_(revoked), outbox.c.signer_kid.in_(revoked))))
-    found = {number for kind in kinds for number in tx.connection.execute(select(outbox.c.id).where(*kind)).scalars()}
+        keys = or_(outbox.c.recipient_kid.in_(revoked), outbox.c.signer_kid.in_(revoked))
+        found.update(tx.connection.execute(select(outbox.c.id).where(_READY, keys)).scalars())
     rows = (_rows(tx, ROWS.where(outbox.c.id.in_(some), outbox.c.confirmed)) for some in slices(found))
     return sorted((row for each in rows for row in each), key=lambda row: row.id)
 
@@ -272,8 +274,7 @@ def by_sha256(tx: Transaction, sha256: bytes) -> OutboxRow | None:
 
 def waiting(tx: Transaction) -> int:
     """Return how many rows the broker has not taken yet."""
-    query = select(func.count()).select_from(outbox).where(outbox.c.state == RowState.READY, outbox.c.attempts == 0)
-    return int(tx.connection.execute(query).scalar_one())
+    return int(_NOT_TAKEN.once(tx.connection, {}).scalar_one())
 
 
 def unconfirmed(tx: Transaction) -> int:

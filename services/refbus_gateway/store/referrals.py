@@ -38,6 +38,7 @@ _EVENTS: Final = Prepared(select(events).where(events.c.referral_id == _NUMBER).
 _NEW: Final = inserting(referrals, "referral_hash", "case_id", "counterpart_id", "own", "created_ms", "body")
 _ASKED: Final = changing(referrals, "request_hash")
 _OF_CASE = select(referrals).where(referrals.c.case_id == _NUMBER)
+_ALL_OF_CASE: Final = Prepared(_OF_CASE.order_by(referrals.c.id))
 _OF_REQUEST: Final = Prepared(_OF_CASE.where(referrals.c.request_hash == _WANTED))
 _REPLACE: Final = changing(events, "body", "content_hash")
 _MOVE: Final = changing(events, "status")
@@ -119,8 +120,7 @@ def get(tx: Transaction, number: int) -> Referral:
 
 def of_case(tx: Transaction, case: cases.Case) -> list[Referral]:
     """Return the referrals of a case, oldest first."""
-    rows = tx.connection.execute(select(referrals).where(referrals.c.case_id == case.id).order_by(referrals.c.id))
-    return [_opened(case.open_key(), row) for row in rows]
+    return [_opened(case.open_key(), row) for row in _ALL_OF_CASE.once(tx.connection, {"number": case.id})]
 
 
 def number_of_case(tx: Transaction, number: int) -> int | None:

@@ -16,7 +16,7 @@ from refbus.core.documents import read_json
 from refbus.crypto.secretbox import StateKey
 from refbus.database.engine import FileDatabase
 from refbus.database.port import StoreKind
-from refbus.database.prepared import Prepared
+from refbus.database.prepared import AnyOf, Prepared
 from refbus.database.transactions import Savepoint
 from refbus.errors import Code, RowError, SetupError
 from refbus.said import said
@@ -29,6 +29,8 @@ KIND: Final = StoreKind(Path(__file__).resolve().parent / "migrations", wipe=Tru
 _VALUE: Final = Prepared(select(meta.c.value).where(meta.c.name == bindparam("name")))
 _CHANGE: Final = Prepared(update(meta).where(meta.c.name == bindparam("its_name")).values(value=bindparam("value")))
 _ADD: Final = Prepared(insert(meta).values(name=bindparam("its_name"), value=bindparam("value")))
+_DROP: Final = Prepared(delete(meta).where(meta.c.name == bindparam("name")))
+_SOME: Final = AnyOf(select(meta), meta.c.name)
 _AT_ONCE: Final = 500
 """Values in one statement."""
 _T = TypeVar("_T")
@@ -119,8 +121,7 @@ class Transaction:
 
     def get_all(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return the single values with these names, by name; those that are not there are left out."""
-        queries = (select(meta.c.name, meta.c.value).where(meta.c.name.in_(some)) for some in slices(names))
-        return {row.name: row.value for query in queries for row in self.connection.execute(query)}
+        return {row.name: row.value for row in _SOME.rows(self.connection, list(names))}
 
     def put(self, name: str, value: bytes) -> None:
         """Keep a single value under this name."""
@@ -150,7 +151,7 @@ class Transaction:
     def drop(self, name: str) -> None:
         """Forget the single value with this name, if there is one."""
         self._values.pop(name, None)
-        self.connection.execute(delete(meta).where(meta.c.name == name))
+        _DROP.once(self.connection, {"name": name})
 
     def get_int(self, name: str) -> int:
         """Return the number with this name, 0 when there is none."""

@@ -111,7 +111,7 @@ def note_told(tx: Transaction, body: bytes) -> None:
 
 def newest_aside(tx: Transaction) -> int:
     """Return the number of the row that was set aside last, 0 when there is none."""
-    return tx.connection.execute(select(func.max(set_aside.c.id))).scalar() or 0
+    return _NEWEST.once(tx.connection, {}).scalar() or 0
 
 
 def waits(tx: Transaction) -> bool:
@@ -122,10 +122,8 @@ def waits(tx: Transaction) -> bool:
 
 def waiting(tx: Transaction, last: int | None = None) -> list[Found]:
     """Return what waits, up to row `last`: first what says stop, then what was tried least, as in the inbox."""
-    order = (set_aside.c.stop.desc(), set_aside.c.attempts, set_aside.c.sequence)
-    query = select(*_FOUND).where(set_aside.c.state == AsideState.HELD).order_by(*order)
-    rows = tx.connection.execute(query if last is None else query.where(set_aside.c.id <= last))
-    return [_found(row) for row in rows]
+    asked = _WAITING if last is None else _WAITING_UP_TO
+    return [_found(row) for row in asked.once(tx.connection, {} if last is None else {"last": last})]
 
 
 def kept_of(tx: Transaction, sender: bytes, state: AsideState) -> tuple[int, int]:
@@ -177,6 +175,11 @@ _FOUND = (
     set_aside.c.basis,
     set_aside.c.told,
 )
+_HELD = select(*_FOUND).where(set_aside.c.state == AsideState.HELD)
+_IN_TURN = _HELD.order_by(set_aside.c.stop.desc(), set_aside.c.attempts, set_aside.c.sequence)
+_WAITING = Prepared(_IN_TURN)
+_WAITING_UP_TO = Prepared(_IN_TURN.where(set_aside.c.id <= bindparam("last")))
+_NEWEST = Prepared(select(func.max(set_aside.c.id)))
 _BY_DIGEST = Prepared(select(*_FOUND).where(set_aside.c.sha256 == bindparam("wanted")))
 _DROP_HELD = Prepared(
     delete(set_aside).where(set_aside.c.sha256 == bindparam("wanted"), set_aside.c.state == AsideState.HELD)

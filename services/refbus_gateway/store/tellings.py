@@ -25,6 +25,7 @@ from refbus_gateway.store.session import Transaction
 from refbus_gateway.store.vault import join, member_of, split
 
 _OF_CASE: Final = Prepared(select(tellings).where(tellings.c.case_id == bindparam("number")).order_by(tellings.c.id))
+_EVERY: Final = Prepared(select(tellings).order_by(tellings.c.id))
 
 
 class Kind(StrEnum):
@@ -82,8 +83,9 @@ def nos(tx: Transaction, case: Case) -> set[OrgId]:
 
 def every(tx: Transaction, failed: Callable[[int, RefbusError], object] = lambda *_: None) -> list[Telling]:
     """Return what is open for all cases, oldest first; `failed` hears the case of each that cannot be read."""
-    rows = tx.connection.execute(select(tellings).order_by(tellings.c.id)).all()
-    found = each(rows, lambda row: _of_row(tx, row), lambda row, error: failed(row.case_id, error))
+    found = each(
+        _EVERY.once(tx.connection, {}), lambda row: _of_row(tx, row), lambda row, error: failed(row.case_id, error)
+    )
     return [row for row in found if row is not None]
 
 

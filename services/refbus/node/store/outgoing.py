@@ -143,6 +143,11 @@ _BOUND_FOR = Prepared(
     .where(outgoing.c.destination == bindparam("to"))
     .limit(bindparam("most"))
 )
+_EXPIRED = Prepared(
+    select(outgoing.c.id, outgoing.c.envelope_key)
+    .where(outgoing.c.expires_ms <= bindparam("now"))
+    .limit(bindparam("most"))
+)
 _AWAITED = AnyOf(select(outgoing.c.envelope_key, outgoing.c.destination), outgoing.c.envelope_key)
 _DONE = Prepared(delete(outgoing).where(outgoing.c.id == bindparam("row")))
 _TAKEN = Prepared(delete(outgoing).where(outgoing.c.envelope_key == bindparam("envelope")))
@@ -261,8 +266,8 @@ def taken(connection: Connection, envelope_keys: Sequence[bytes]) -> None:
 
 def expired(connection: Connection, now_ms: int, most: int) -> list[tuple[int, bytes | None]]:
     """Return (id, envelope key) of rows that nobody may deliver any more."""
-    chosen = select(outgoing.c.id, outgoing.c.envelope_key).where(outgoing.c.expires_ms <= now_ms).limit(most)
-    return [(row.id, row.envelope_key) for row in connection.execute(chosen)]
+    rows = _EXPIRED.once(connection, {"now": now_ms, "most": most})
+    return [(row.id, row.envelope_key) for row in rows]
 
 
 def destinations(connection: Connection) -> list[str]:

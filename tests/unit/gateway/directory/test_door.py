@@ -11,6 +11,7 @@ import pytest
 from refbus.audit.shapes import directory_leaf
 from refbus.core.directory import OrgStatus
 from refbus.core.ids import OrgId
+from refbus.crypto.framing import sha256
 from refbus.errors import Code, UncheckableError, UntrustedError
 from refbus.telemetry import Metrics, Service
 from refbus.tlog.prooffile import TlogProof
@@ -18,6 +19,7 @@ from refbus.tlog.proofs import inclusion_proof
 from refbus.trust.layout import TIMESTAMP
 from refbus.trust.publisher import changes
 from refbus.trust.publisher.ceremony import FederationPaths
+from refbus.trust.reader.manifest import Named
 from refbus.wire.transport import DirectoryFile
 from refbus_gateway.directory import door
 from refbus_gateway.directory.door import PATIENCE_MS, Waiting
@@ -345,3 +347,13 @@ def test_a_proof_of_another_file_proves_nothing(world: World, kz: Gateway) -> No
         door.take_proven(kz, files, proofs)
     assert refused.value.code is Code.PROOF_INVALID
     assert _status(kz) is OrgStatus.ACTIVE
+
+
+def test_what_is_named_is_found_by_its_content(kz: Gateway) -> None:
+    """Of two contents of one path the one that is asked for is found, and no other."""
+    one, other = (sha256(content) for content in (b"one", b"other"))
+    with kz.store.write() as tx:
+        for content in (b"one", b"other"):
+            directoryfiles.arrive(tx, "7.kz.json", content, kz.now_ms())
+        asked = [Named("7.kz.json", other), Named("8.kz.json", one)]
+        assert [row.content for row in directoryfiles.named(tx, asked)] == [b"other"]
