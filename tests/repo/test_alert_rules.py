@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,9 +26,13 @@ def promtool() -> str:
     return found
 
 
+UNCOLLECTED = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
+"""The rules are looked at for days, minute by minute: a third of the tool's time went to its garbage collector."""
+
+
 def run(*arguments: str) -> tuple[int, str]:
     """Run a command; return its exit status and all that it said."""
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    done = subprocess.run(arguments, env=os.environ | UNCOLLECTED, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
