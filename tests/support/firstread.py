@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from refbus.core.ids import OrgId
 from refbus.trust.reader.loader import TrustStore
-from support.ceremonies import template
+from refbus_gateway.home.gateway import open_gateway
+from support.ceremonies import PASSPHRASE, template
 from support.directories import NOW_MS
 from support.moulds import mould
 
@@ -65,6 +66,7 @@ def begin(world: World, org_id: OrgId) -> None:
         return
     before = _written(world)
     world.round_of(org_id).close()
+    open_gateway(world.home(org_id), PASSPHRASE, world.clock).close()  # it notes that all that arrived was verified
     assert _written(world) == before
     _READ[key] = Path(shutil.copytree(path, _temporary() / org_id))
 
