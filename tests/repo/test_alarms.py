@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from support.tree import ROOT, project_files
+from support.tree import ROOT, project_files, walked
 
 _OURS = "one for each envelope or case of our own, which others cannot make more of"
 _ONE = "one stands, and a newer one takes its place"
@@ -53,9 +53,9 @@ FUNCTIONS = {
 def offenders(source: str, place: str) -> list[str]:
     """Return the functions of a module that raise an alarm with changing words and may not."""
     found = []
-    for function in ast.walk(ast.parse(source)):
+    for function in walked(ast.parse(source)):
         if isinstance(function, ast.FunctionDef):
-            given = [call.args[2] for call in ast.walk(function) if isinstance(call, ast.Call) and _raises(call)]
+            given = [call.args[2] for call in walked(function) if isinstance(call, ast.Call) and _raises(call)]
             changing = any(not _is_fixed(words, function) for words in given)
             allowed = place in ALLOWED if place not in FUNCTIONS else function.name in FUNCTIONS[place]
             if changing and not allowed:
@@ -70,7 +70,7 @@ def _raises(call: ast.Call) -> bool:
 def _is_fixed(words: ast.expr, function: ast.FunctionDef) -> bool:
     """Whether it is `said("...")` without a value, written there or under a name of this function."""
     if isinstance(words, ast.Name):
-        named = (each for each in ast.walk(function) if isinstance(each, ast.Assign))
+        named = (each for each in walked(function) if isinstance(each, ast.Assign))
         values = [each.value for each in named if words.id in {ast.unparse(target) for target in each.targets}]
         return bool(values) and all(_is_fixed(each, function) for each in values)
     return isinstance(words, ast.Call) and ast.unparse(words.func) == "said" and not words.keywords

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, parsed, project_files, walked
 
 SOME_SYSTEMS = {
     *("fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"),
@@ -43,7 +43,7 @@ assert (place / "a").read_bytes() + (place / "b").read_bytes() == b"wholefirst\\
 
 def imported(tree: ast.AST) -> Iterator[str]:
     """Yield the names of the packages that a module imports, also late."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             yield from (each.name.partition(".")[0] for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

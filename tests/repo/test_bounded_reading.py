@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, parsed
+from support.tree import ROOT, every, parsed, walked
 
 SERVICES = ("refbus/node", "refbus_gate", "refbus_auditor", "refbus_gateway", "refbus_ops")
 NODES = sorted(path for name in SERVICES for path in (ROOT / "services" / name).rglob("*.py"))
@@ -17,7 +17,7 @@ CLIENTS = ("batchreader", "confluent", "confluent_admin", "confluent_offsets", "
 
 def clients(path: Path) -> set[str]:
     """Return which clients of a broker a module imports by name."""
-    found = {each for node in ast.walk(parsed(path)) for each in imported(node)}
+    found = {each for node in walked(parsed(path)) for each in imported(node)}
     return found & {f"refbus.bus.{name}" for name in CLIENTS}
 
 
@@ -50,14 +50,14 @@ def test_a_cluster_reads_within_bounds() -> None:
     tree = parsed(ROOT / "services/refbus/bus/cluster.py")
     (kafka,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "KafkaCluster"]
     (reader,) = [node for node in kafka.body if isinstance(node, ast.FunctionDef) and node.name == "reader"]
-    calls = {ast.unparse(node.func) for node in ast.walk(reader) if isinstance(node, ast.Call)}
+    calls = {ast.unparse(node.func) for node in walked(reader) if isinstance(node, ast.Call)}
     assert calls == {"batchreader.reader"}
 
 
 @pytest.mark.parametrize("name", ["refbus_gate/gate.py", "refbus_auditor/auditor.py"])
 def test_a_composition_takes_its_clusters(name: str) -> None:
     """It knows no address and makes no cluster: the same composition runs on a bus in memory."""
-    found = {each for node in ast.walk(parsed(ROOT / "services" / name)) for each in imported(node)}
+    found = {each for node in walked(parsed(ROOT / "services" / name)) for each in imported(node)}
     outside = {"refbus.bus.address", "refbus.node.addresses", "refbus.bus.cluster.KafkaCluster", "refbus.bus.memory"}
     assert found & outside == set()
 
@@ -66,5 +66,5 @@ def test_the_harness_puts_the_bounded_reading_in_place() -> None:
     """An application of Faust is made in one place, and that place installs it first."""
     tree = ast.parse((ROOT / "services/refbus/bus/harness.py").read_text(encoding="utf-8"))
     (create,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "create_app"]
-    calls = [ast.unparse(node.func) for node in ast.walk(create) if isinstance(node, ast.Call)]
+    calls = [ast.unparse(node.func) for node in walked(create) if isinstance(node, ast.Call)]
     assert calls.index("driver.install") < calls.index("_App")

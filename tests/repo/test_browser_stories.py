@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import parsed, project_files
+from support.tree import parsed, project_files, walked
 
 STORIES = project_files("tests/browser", suffix=".py")
 
@@ -16,7 +16,7 @@ def clicks(tree: ast.AST) -> list[int]:
     """Lines that click something which may lead to another page; what unfolds in the page does not."""
     return [
         node.lineno
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".click") and not unfolds(node)
     ]
 
@@ -40,7 +40,7 @@ def test_the_rule_sees_a_click() -> None:
 
 def pauses(tree: ast.AST) -> list[int]:
     """Lines that let time pass."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    calls = (node for node in walked(tree) if isinstance(node, ast.Call))
     return [node.lineno for node in calls if ast.unparse(node.func).endswith((".wait_for_timeout", "sleep"))]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files, walked
 
 SERVICES = project_files("services", suffix=".py")
 CLOCK = ROOT / "services" / "refbus" / "clock"
@@ -67,11 +67,11 @@ def name_of(path: Path) -> str:
 def readings(tree: ast.AST) -> list[int]:
     """Return the lines that read the machine's clock."""
     calls: list[ast.expr | ast.stmt] = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL
+        node for node in walked(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL
     ]
     named: list[ast.expr | ast.stmt] = [
         node
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.ImportFrom)
         and node.module == "time"
         and any(alias.name in {"time", "time_ns"} for alias in node.names)
@@ -81,10 +81,10 @@ def readings(tree: ast.AST) -> list[int]:
 
 def durations(tree: ast.AST) -> Iterator[int]:
     """Yield the lines that compare how much wall time has passed: a difference with a `now_ms`."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Compare):
             sides = (node.left, *node.comparators)
-            if any(_is_difference(part) for side in sides for part in ast.walk(side)):
+            if any(_is_difference(part) for side in sides for part in walked(side)):
                 yield node.lineno
 
 
@@ -138,7 +138,7 @@ def test_the_bound_between_clocks_is_one_constant() -> None:
     written = [
         name_of(path)
         for path in SERVICES
-        for node in ast.walk(parsed(path))
+        for node in walked(parsed(path))
         if isinstance(node, ast.Constant) and node.value == 600_000 and type(node.value) is int
     ]
     assert written == ["services/refbus/clock/judge.py"]

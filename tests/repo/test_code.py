@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, functions, parsed, project_files
+from support.tree import ROOT, every, functions, parsed, project_files, walked
 
 MODULES = project_files("services", "infra", suffix=".py")
 TESTS = [path for path in project_files("tests", suffix=".py") if path.name.startswith("test_")]
@@ -50,8 +50,8 @@ def test_a_file_of_tests_is_small() -> None:
 def test_library_asserts_nothing(path: Path) -> None:
     """No check is an assert statement, which disappears under -O, and nothing is unpickled or evaluated."""
     tree = parsed(path)
-    asserts = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    asserts = [node.lineno for node in walked(tree) if isinstance(node, ast.Assert)]
+    names = {node.id for node in walked(tree) if isinstance(node, ast.Name)}
     assert asserts == []
     assert not names & {"eval", "exec", "pickle"}
 
@@ -87,14 +87,14 @@ def test_every_test_says_what_it_shows(path: Path) -> None:
 def test_no_test_waits_or_measures_time(path: Path) -> None:
     """No test sleeps, and none asserts how long something took: both fail on a busy machine."""
     tree = parsed(path)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in walked(tree) if isinstance(node, ast.Call)]
     assert [node.lineno for node in calls if ast.unparse(node.func) in {"time.sleep", "asyncio.sleep", "sleep"}] == []
-    assert [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert) and _measures_time(node)] == []
+    assert [node.lineno for node in walked(tree) if isinstance(node, ast.Assert) and _measures_time(node)] == []
 
 
 def _measures_time(statement: ast.Assert) -> bool:
     """Whether an assertion compares a difference of two readings of a clock. A deadline that ends a loop is none."""
-    differences = [node for node in ast.walk(statement) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)]
+    differences = [node for node in walked(statement) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)]
     clocks = ("monotonic(", "perf_counter(", "time.time(")
     return any(clock in ast.unparse(node) for node in differences for clock in clocks)
 
@@ -107,7 +107,7 @@ def test_one_module_makes_files(path: Path) -> None:
     """Files and folders are made in refbus/files.py alone: private whatever the umask, whole, and flushed."""
     if path == ROOT / "services/refbus/files.py":
         return
-    calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    calls = [node for node in walked(parsed(path)) if isinstance(node, ast.Call)]
     assert [f"{node.lineno}: {ast.unparse(node.func)}" for node in calls if _makes_a_file(node)] == []
 
 
@@ -117,7 +117,7 @@ def test_one_module_makes_files(path: Path) -> None:
 )
 def test_a_file_that_is_made_elsewhere_is_found(line: str) -> None:
     """The rule of the one module sees each way of making a file."""
-    (call,) = [node for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Call)]
+    (call,) = [node for node in walked(ast.parse(line)) if isinstance(node, ast.Call)]
     assert _makes_a_file(call)
 
 

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from support.tree import ROOT, functions, parsed, project_files
+from support.tree import ROOT, functions, parsed, project_files, walked
 
 SERVICES = project_files("services", suffix=".py")
 COUNTERS = {"offset", "next_offset", "begin_offset", "sequence", "inbox_count", "seen_from"}
@@ -69,9 +69,9 @@ CHECKED = {
 
 def _compares(node: ast.AST) -> bool:
     """Whether a function puts a number of records in order."""
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Compare) and any(isinstance(order, ORDERS) for order in each.ops):
-            sides = [side for one in (each.left, *each.comparators) for side in ast.walk(one)]
+            sides = [side for one in (each.left, *each.comparators) for side in walked(one)]
             if any(isinstance(side, ast.Attribute) and side.attr in COUNTERS for side in sides):
                 return True
     return False
@@ -79,7 +79,7 @@ def _compares(node: ast.AST) -> bool:
 
 def _puts(node: ast.AST) -> Iterator[int]:
     """Yield the lines in which something takes the place of a path."""
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
             called = ast.unparse(each.func)
             one = len(each.args) == 1 and not each.keywords and each.func.attr in {"rename", "replace"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files, walked
 
 COVERED = (
     "services/refbus_gateway",
@@ -36,7 +36,7 @@ _WORDS = re.compile(r"[a-z]+|.*[a-z].* .*|.* .*[a-z].*", re.DOTALL)
 
 def bare(tree: ast.AST) -> list[str]:
     """Return the English texts that are given to an error, or as an advice, without `said`."""
-    return [text for node in ast.walk(tree) if isinstance(node, ast.Call) for text in _texts(node)]
+    return [text for node in walked(tree) if isinstance(node, ast.Call) for text in _texts(node)]
 
 
 def _texts(call: ast.Call) -> Iterator[str]:

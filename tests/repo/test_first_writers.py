@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable
 from pathlib import Path
 
-from support.tree import ROOT, functions, project_files
+from support.tree import ROOT, functions, project_files, walked
 
 SERVICES = project_files("services", suffix=".py")
 LOOKS = {"exists", "is_file"}
@@ -37,7 +37,7 @@ OTHERS = {
 
 
 def _calls(node: ast.AST) -> set[str]:
-    return {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+    return {ast.unparse(each.func) for each in walked(node) if isinstance(each, ast.Call)}
 
 
 def _lookers(path: Path) -> set[str]:

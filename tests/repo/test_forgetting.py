@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, project_files
+from support.tree import ROOT, every, project_files, walked
 
 SERVICES = project_files("services", suffix=".py")
 BY_AGE = {"refbus/node/store/purge.py", "refbus_gateway/store/doings.py"}
@@ -21,12 +21,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def functions(tree: ast.AST) -> Iterator[Function]:
     """Yield every function of a module."""
-    yield from (node for node in ast.walk(tree) if isinstance(node, Function))
+    yield from (node for node in walked(tree) if isinstance(node, Function))
 
 
 def deletes_by_age(function: Function) -> bool:
     """Whether a function makes a DELETE and compares times."""
-    nodes = list(ast.walk(function))
+    nodes = list(walked(function))
     deletes = any(isinstance(each, ast.Call) and ast.unparse(each.func) == "delete" for each in nodes)
     compared = [
         each for each in nodes if isinstance(each, ast.Compare) and not isinstance(each.ops[0], ast.Eq | ast.Is)

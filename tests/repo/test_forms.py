@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, parsed, project_files, walked
 
 
 def test_every_reader_of_a_form_refuses_placeholders() -> None:
@@ -20,8 +20,8 @@ def test_every_reader_of_a_form_refuses_placeholders() -> None:
     for path in project_files("services/refbus_gateway", suffix=".py"):
         name = str(path).split("refbus_gateway/")[-1]
         tree = parsed(path)
-        calls = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        calls = {ast.unparse(node.func).split(".")[-1] for node in walked(tree) if isinstance(node, ast.Call)}
+        froms = [node for node in walked(tree) if isinstance(node, ast.ImportFrom)]
         if {f"{node.module}.{each.name}" for node in froms for each in node.names} & reads and name not in passes_on:
             assert "refuse_placeholders" in calls, name
 
@@ -31,5 +31,5 @@ def test_days_and_times_are_read_in_one_place() -> None:
     readers = {"services/refbus/core/times.py", "services/refbus/wire/forms.py"}
     for path in project_files("services", suffix=".py"):
         tree = parsed(path)
-        called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        called = {node.attr for node in walked(tree) if isinstance(node, ast.Attribute)}
         assert str(path.relative_to(ROOT)) in readers or not called & {"fromisoformat", "strptime"}, path

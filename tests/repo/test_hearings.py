@@ -10,7 +10,7 @@ import pytest
 from refbus.errors import Code
 from refbus.explain.hearing import HEARINGS, SIGNED, UNSIGNED, Place
 from refbus.wire.codelists import code_list
-from support.tree import ROOT, parsed
+from support.tree import ROOT, parsed, walked
 
 STOPPING = (
     "refbus/core/gate/*.py",
@@ -59,7 +59,7 @@ FILES = sorted({path for pattern in STOPPING for path in (ROOT / "services").glo
 def codes_in(path: Path) -> set[Code]:
     """Return the codes that a module names."""
     tree = parsed(path)
-    names = (each for each in ast.walk(tree) if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name))
+    names = (each for each in walked(tree) if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name))
     return {
         Code(each.attr) for each in names if getattr(each.value, "id", "") == "Code" and each.attr in Code.__members__
     }

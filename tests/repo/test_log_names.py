@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from support.tree import every, parsed, project_files
+from support.tree import every, parsed, project_files, walked
 
 SERVICES = [
     *project_files("services/refbus_gate", suffix=".py"),
@@ -22,7 +22,7 @@ def is_named(call: ast.Call) -> bool:
     function = call.func
     if not (isinstance(function, ast.Attribute) and function.attr in LEVELS and isinstance(function.value, ast.Name)):
         return False
-    inner = [node for argument in call.args for node in ast.walk(argument)]
+    inner = [node for argument in call.args for node in walked(argument)]
     said = {node.attr for node in inner if isinstance(node, ast.Attribute)}
     said |= {node.id for node in inner if isinstance(node, ast.Name)}
     return bool(said & NAMES)
@@ -31,5 +31,5 @@ def is_named(call: ast.Call) -> bool:
 @every(SERVICES)
 def test_no_log_line_names_an_organisation(path: Path) -> None:
     """The operator asks the store, with the passphrase of its home."""
-    calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    calls = [node for node in walked(parsed(path)) if isinstance(node, ast.Call)]
     assert [node.lineno for node in calls if is_named(node)] == []

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, parsed, project_files, walked
 
 WRITES = frozenset({"write", "writing", "begin_nested", "savepoint", "Savepoint"})
 """Opens a transaction or a savepoint for each element."""
@@ -109,12 +109,12 @@ ALLOWED = {
 
 def loops(tree: ast.AST) -> Iterator[tuple[str, int, frozenset[str]]]:
     """Yield the function, the line and the risky calls of each loop and comprehension that has no `each` or `alone`."""
-    for function in ast.walk(tree):
+    for function in walked(tree):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         for node in _own(function):
             body = _body(node)
-            calls = frozenset(_name(call) for part in body for call in ast.walk(part) if isinstance(call, ast.Call))
+            calls = frozenset(_name(call) for part in body for call in walked(part) if isinstance(call, ast.Call))
             if calls & RISKS and "alone" not in calls:
                 yield function.name, node.lineno, calls & RISKS
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from refbus.core.units import HOUR_MS, HOUR_S
-from support.tree import texts
+from support.tree import texts, walked
 
 BACK_OFF = "services/refbus/backoff.py"
 UNITS = "services/refbus/core/units.py"
@@ -17,9 +17,9 @@ UNITS = "services/refbus/core/units.py"
 
 def doubled(tree: ast.AST) -> Iterator[int]:
     """Yield the lines that bound a number which grows by powers: `min(most, first << times)` and the like."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "min":
-            inside = (found for argument in node.args for found in ast.walk(argument))
+            inside = (found for argument in node.args for found in walked(argument))
             grows = any(isinstance(found, ast.BinOp) and isinstance(found.op, ast.LShift | ast.Pow) for found in inside)
             yield from [node.lineno] if grows else []
 
@@ -38,7 +38,7 @@ def test_another_way_to_count_waits_is_found(twin: str) -> None:
 
 def units(tree: ast.AST) -> Iterator[str]:
     """Yield the names that a module gives to an hour or a day in milliseconds."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
             names = node.targets if isinstance(node, ast.Assign) else [node.target]
             if node.value.value in {3_600_000, 86_400_000}:
@@ -56,7 +56,7 @@ def test_hours_and_days_have_their_milliseconds_in_one_place() -> None:
 
 def spans(tree: ast.AST) -> Iterator[int]:
     """Yield the lines with a whole number of hours or days, as a number or compared with in a text (`> 3600`)."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Constant):
             found = re.findall(r"[<>]=? ?(\d+)\b", node.value) if isinstance(node.value, str) else [node.value]
             yield from [node.lineno for each in found if is_span(each)]

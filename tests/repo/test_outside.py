@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files, walked
 
 SERVICES = [path for path in project_files("services", suffix=".py") if "versions" not in path.parts]
 PARSERS = {
@@ -55,7 +55,7 @@ def _name(path: Path) -> str:
 def _parsers(path: Path) -> set[str]:
     """Return the parsers that a module calls, by the name that it calls them by."""
     found = set()
-    for node in ast.walk(parsed(path)):
+    for node in walked(parsed(path)):
         if isinstance(node, ast.Attribute):
             owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
             if isinstance(owner, ast.Name) and (owner.id, node.attr) in PARSERS:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.tree import ROOT, every, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files, walked
 
 PRINTERS = {
     "services/refbus/output.py",
@@ -27,7 +27,7 @@ def name_of(path: Path) -> str:
 def test_nothing_is_printed_elsewhere(path: Path) -> None:
     """No echo, no print, no standard output or error: a line of it could be somebody else's."""
     tree = parsed(path)
-    used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
+    used = {ast.unparse(node) for node in walked(tree) if isinstance(node, ast.Attribute | ast.Name)}
     assert not used & {"click.echo", "click.secho", "print", "sys.stdout", "sys.stderr"}
 
 
@@ -38,7 +38,7 @@ OF_THE_OFFICE = [path for path in project_files("services/refbus_gateway", suffi
 @every(OF_THE_OFFICE)
 def test_a_person_is_asked_in_one_place(path: Path) -> None:
     """The questions of click are English: whoever asks at a terminal calls `prompts`."""
-    used = {ast.unparse(node) for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute | ast.Name)}
+    used = {ast.unparse(node) for node in walked(parsed(path)) if isinstance(node, ast.Attribute | ast.Name)}
     assert not used & {"click.prompt", "click.confirm", "click.pause", "click.getchar", "click.edit", "input"}
 
 
@@ -47,10 +47,7 @@ def test_a_page_is_written_with_the_one_function_for_text(path: Path) -> None:
     """HTML is escaped in `refbus.foreign` alone, which shows hidden characters as well."""
     tree = parsed(path)
     imported = {
-        f"{node.module}.{each.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        for each in node.names
+        f"{node.module}.{each.name}" for node in walked(tree) if isinstance(node, ast.ImportFrom) for each in node.names
     }
     allowed = name_of(path) == "services/refbus/foreign.py"
     assert allowed or "html.escape" not in imported
@@ -71,9 +68,9 @@ def zoneless(tree: ast.AST) -> set[str]:
     """Return the functions of a module that show a time or a day by the clocks of nobody."""
     return {
         function.name
-        for function in ast.walk(tree)
+        for function in walked(tree)
         if isinstance(function, ast.FunctionDef)
-        for call in ast.walk(function)
+        for call in walked(function)
         if isinstance(call, ast.Call)
         and ast.unparse(call.func) in {"show_time", "times.show_time", "day_text", "times.day_text"}
         and len(call.args) + len(call.keywords) < 2

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from refbus.explain.rooms import AUDITOR_TABLES, KEY_TABLES, MEMORY, NODE_TABLES, Room
-from support.tree import ROOT, parsed
+from support.tree import ROOT, parsed, walked
 
 SERVICES = ROOT / "services"
 STORES = {
@@ -65,8 +65,8 @@ def keepers() -> Iterator[str]:
 
 
 def _keepers(tree: ast.Module) -> Iterator[str]:
-    for each in ast.walk(tree):
-        if isinstance(each, ast.ClassDef) and any(_keeps(node) for node in ast.walk(each)):
+    for each in walked(tree):
+        if isinstance(each, ast.ClassDef) and any(_keeps(node) for node in walked(each)):
             yield each.name
 
 

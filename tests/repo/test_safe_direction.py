@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, parsed, project_files, walked
 
 PACKAGES = ("services/refbus_gateway/", "services/refbus/core/", "services/refbus/envelope/")
 CLASSES = {"gateway": "Gateway", "desk": "Desk", "history": "History", "clock": "Clock"}
@@ -59,7 +59,7 @@ def _read(paths: Mapping[str, Path]) -> Calls:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    found = [node for node in walked(tree) if isinstance(node, ast.ImportFrom) and node.module]
     return {each.asname or each.name: f"{node.module}.{each.name}" for node in found for each in node.names}
 
 
@@ -73,7 +73,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 def _named(node: ast.FunctionDef, owner: str, names: Mapping[str, str]) -> Iterator[str]:
     """Yield the functions that one names: to call them, or to hand them on."""
-    for each in ast.walk(node):
+    for each in walked(node):
         if isinstance(each, ast.Name) and each.id in names:
             yield names[each.id]
         elif isinstance(each, ast.Attribute):

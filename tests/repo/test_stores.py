@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from support.tree import ROOT, every, parsed, project_files
+from support.tree import ROOT, every, parsed, project_files, walked
 
 SERVICES = project_files("services", suffix=".py")
 OPENERS = {"FileDatabase", "ServerDatabase", "open_database", "NodeStore.open", "AuditKeys", "Store"}
@@ -21,7 +21,7 @@ CHECKED = {
 def _without_mark(path: Path) -> list[str]:
     """Return the calls of a module that open a database and name no mark."""
     found = []
-    for node in ast.walk(parsed(path)):
+    for node in walked(parsed(path)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in OPENERS:
             given = len(node.args) > 2 or any(word.arg == "mark" for word in node.keywords)
             passed_on = any(isinstance(each, ast.Name) and each.id == "mark" for each in node.args)

@@ -11,7 +11,7 @@ from refbus.settings import ALL_SETTINGS
 from refbus.settings.fields import declared_settings
 from refbus.telemetry import catalogue
 from refbus.telemetry.metric import Metric
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, parsed, project_files, walked
 
 DECLARED = ("services/refbus/settings/", "services/refbus/explain/", "services/refbus/errors.py")
 METRICS = ("services/refbus/telemetry/catalogue.py", "services/refbus/telemetry/alerts.py")
@@ -24,7 +24,7 @@ def words() -> frozenset[str]:
     for path in project_files("services", "infra", suffix=".py"):
         if str(path.relative_to(ROOT)).startswith((*DECLARED, *METRICS)):
             continue
-        for node in ast.walk(parsed(path)):
+        for node in walked(parsed(path)):
             if isinstance(node, ast.Attribute):
                 found.add(node.attr)
             elif isinstance(node, ast.Name):
@@ -69,7 +69,7 @@ def definitions(tree: ast.Module) -> Iterator[str]:
 def test_every_name_is_used() -> None:
     """What only tests call is not a part of the product: it goes, or moves to the tests."""
     paths = [path for path in project_files("services", "infra", suffix=".py") if "versions" not in path.parts]
-    uses = {name for path in paths for node in ast.walk(parsed(path)) for name in _named(node)}
+    uses = {name for path in paths for node in walked(parsed(path)) for name in _named(node)}
     templates = "\n".join(path.read_text(encoding="utf-8") for path in project_files("services", suffix=".html"))
     unused = {
         f"{path.name} {name}"

@@ -11,7 +11,7 @@ import pytest
 from babel.messages import Message
 
 from refbus_gateway.words.languages import LANGUAGES, NAMES
-from support.tree import ROOT, parsed, project_files
+from support.tree import ROOT, parsed, project_files, walked
 from tools.words import TRANSLATED, UnusableError, in_python, not_current, problems, state, template
 
 COMPLETE = ("ru",)
@@ -74,7 +74,7 @@ SENTENCE = re.compile(r"[a-z]{3,} [a-z]{2,}")
 def bare(path: Path) -> list[str]:
     """Return the English sentences that a module shows without asking a catalogue."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in walked(ast.parse(path.read_text(encoding="utf-8"))):
         name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
         if isinstance(node, ast.Call) and name in SHOWN:
             found += [text for argument in node.args for text in _literals(argument)]

@@ -111,5 +111,6 @@ def _begin(connection: Connection, migrations: Path, wanted: str) -> None:
     if wanted != "head" or connection.dialect.name != "sqlite" or read_definitions(connection):
         MIGRATE(connection, migrations, wanted)
         return
+    raw: Any = connection.connection.driver_connection
     for words in statements(migrations):
-        connection.exec_driver_sql(words)
+        raw.execute(words)

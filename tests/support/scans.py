@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePath
+from functools import cache
 from types import FrameType
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ class Plans:
         if not _STATEMENT.match(statement) or "sqlite_master" in statement or not _of_services(sys._getframe()):
             return
         self._asked.add((connection.engine, statement))
-        known = (PurePath(connection.engine.url.database or "").name, statement)
+        known = ((connection.engine.url.database or "").rpartition("/")[2], statement)
         if known not in self._known:
             raw = connection.connection.driver_connection
             rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters[0] if many else parameters).fetchall()
@@ -136,10 +136,16 @@ def _is_partial(raw: Any, scan: re.Match[str]) -> bool:
 
 def _of_services(frame: FrameType | None) -> bool:
     """Whether a service runs a statement, as against a test or a migration."""
-    asker, migrates = "", False
-    while frame is not None:
-        path = frame.f_code.co_filename
-        migrates = migrates or "/migrations/versions/" in path
-        asker = asker or ("" if path == __file__ or _DATABASES.search(path) else path)
+    while frame is not None and not _asks(frame.f_code.co_filename):
         frame = frame.f_back
-    return "/services/" in asker and not migrates
+    if frame is None or "/services/" not in frame.f_code.co_filename:
+        return False
+    while frame is not None and "/migrations/versions/" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is None
+
+
+@cache
+def _asks(path: str) -> bool:
+    """Whether a file is one that asks, and not of what runs statements for others."""
+    return path != __file__ and not _DATABASES.search(path)
