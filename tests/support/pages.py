@@ -8,7 +8,8 @@ page = person.send("/referral/1/open")      # the form of a page, with its hidde
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any, Final
 
@@ -97,10 +98,13 @@ class Page:
     """An answer."""
 
     response: Response
-    _read: _Reader = field(default_factory=_Reader)
 
-    def __post_init__(self) -> None:
-        self._read.feed(self.response.text)
+    @cached_property
+    def _read(self) -> _Reader:
+        """What was read of it: once, and only where somebody asks."""
+        read = _Reader()
+        read.feed(self.response.text)
+        return read
 
     @property
     def status(self) -> int:
