@@ -40,7 +40,7 @@ _SEVERAL: Final = (
     ),
     (
         "**What there is not.** Two gates of one country, each for a part of its organisations, cannot be run by any"
-        " setting. These stand in the way:"
+        " setting. These would stand in the way:"
     ),
     (
         "- **One name.** The id of a gate is made from its country (`kz-gate`). Offices and other gates ask for it"
@@ -53,11 +53,8 @@ _SEVERAL: Final = (
         " country."
     ),
     (
-        "**What would be needed:** a part in the gate's id, and an outbox and border topics for each. The directory"
-        " would have to say to which part an organisation belongs, and a border between the parts would need rules. The"
-        " order in which a withdrawal counts would then hold within a part"
-        " ([1](../adr/0001-one-partition-per-topic.md)), as it now holds within a country. A country code for a region"
-        " is no way round it: a code has its own policy, log and inspectors, and law goes by it."
+        "**Why not.** The need is far below the limit, and a withdrawal must count in one order for all that a person's"
+        " cases say: [decision 108](../adr/0108-one-gate-decides-for-a-country.md)."
     ),
 )
 
@@ -86,7 +83,7 @@ def page() -> str:
         table(("events a day", "in the busiest hour, events/s", "of a core", "half done within", "99 of 100"), loads),
         f"The limit is {gate.limit:,.0f} events a second on one core (extrapolated),"
         f" {gate.limit * _HOUR_S / BUSIEST / 1e6:.0f} million a day of that shape. Beyond it a country needs several"
-        " nodes, [which is not built](#several-nodes-in-one-country).",
+        " nodes, [which there are not](#several-nodes-in-one-country).",
         *_SEVERAL,
         "## The directory",
         f"Measured, with the enrolments in bins. Readers take {MAX_COUNTRIES} countries. A country's list ends at"
