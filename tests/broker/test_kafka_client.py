@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,18 @@ from confluent_kafka import Producer as KafkaProducer
 
 from kafka import Broker
 from kafka.patience import Patience
-from refbus.bus import confluent
+from refbus.bus import batchreader, confluent
 from refbus.bus.address import BrokerAddress
+from refbus.bus.batchreader import BatchReader
+from refbus.bus.driver import Fetched, Line
 from refbus.bus.families import MAX_BATCH
 from refbus.bus.port import Producer, Reader, Record, TopicState
 from refbus.errors import Code, RefbusError, SetupError, TransportError
 
 WAIT_S = 30.0
+ANSWER = 100_000
+ANSWER_RECORDS = 200
+"""Records of a kilobyte that make an answer larger than `ANSWER` bytes."""
 LARGEST = confluent.MAX_RECORD - 512  # the client counts its own frame of some hundred bytes
 
 
@@ -238,3 +244,50 @@ def test_a_record_of_the_largest_size_fits_the_declared_limit(broker_address: Br
     """What the client lets through, the broker takes."""
     confluent.admin(broker_address).set_topic_config(topic, {"max.message.bytes": str(MAX_BATCH)})
     assert write(confluent.producer(broker_address), topic, bytes(LARGEST)) == [None]
+
+
+def large_bytes_left(reader: BatchReader) -> list[int]:
+    """Close a reader and return the sizes of what only the collector frees, where it is large."""
+    gc.collect()
+    gc.disable()
+    reader.close()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        held = [each for one in gc.garbage for each in gc.get_referents(one) if isinstance(each, bytes)]
+        return [len(each) for each in held if len(each) >= ANSWER]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def test_a_closed_reader_leaves_no_answer_behind(broker_address: BrokerAddress, topic: str) -> None:
+    """Each minute a service closes one for each topic: what waits for the collector grew to hundreds of megabytes."""
+    write(confluent.producer(broker_address), topic, *[bytes(1000)] * ANSWER_RECORDS)
+    reader = batchreader.reader(broker_address, topic)
+    assert len(reader.read(ANSWER_RECORDS, WAIT_S)) > 1
+    assert large_bytes_left(reader) == []
+
+
+def test_one_record_is_asked_for_alone(
+    broker_address: BrokerAddress, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who wants one record is given its batch and not the megabytes behind it, and goes on from there."""
+    producer, sizes = confluent.producer(broker_address), list[int]()
+    for number in range(5):
+        write(producer, topic, bytes([number]) * 1000)
+    fetched = Line.ask
+    monkeypatch.setattr(Line, "ask", lambda *args, **kept: noted(fetched(*args, **kept), sizes))
+    reader = batchreader.reader(broker_address, topic)
+    reader.seek(2)
+    assert [each.value[0] for _ in range(3) for each in reader.read(1, WAIT_S)] == [2, 3, 4]
+    assert len(sizes) == 3
+    assert max(sizes) < 2000
+    reader.close()
+
+
+def noted(answer: Fetched | None, sizes: list[int]) -> Fetched | None:
+    """Note how large an answer is that is not empty, and return it."""
+    sizes += [] if answer is None or not answer.data else [len(answer.data)]
+    return answer

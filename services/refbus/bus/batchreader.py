@@ -38,12 +38,20 @@ class BatchReader(TopicOffsets):
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return the next records. Raises SetupError LOG_TRUNCATED, TOPIC_MISSING, TransportError BROKER_REFUSED."""
-        deadline = time.monotonic() + timeout_s
+        deadline, one = time.monotonic() + timeout_s, max_records == 1
+        began: int | None = None  # where the last answer began
         while True:
             records = self._ready(max_records)
             left = max(0.0, deadline - time.monotonic())
-            if records or not (self._fetch(left) or left):
+            if records or (began is not None and not left):
                 return records
+            if began is not None and self.position() <= began:  # a damaged batch of which only the next shows the end
+                one = False
+                time.sleep(min(left, _PAUSE_S))
+            came = self._fetch(left, one=one)
+            if not (came or left):
+                return records
+            began = self._position if came else None
 
     def seek(self, offset: int) -> None:
         """Make `offset` the next one to be read."""
@@ -66,7 +74,7 @@ class BatchReader(TopicOffsets):
             return []
         some = islice(self._batches, most)
         taken = [record_of(self._topic, each.offset, each.value, each.timestamp) for each in some]
-        self._position = self._batches.next_fetch_offset
+        self._position = max(self.position(), self._batches.next_fetch_offset)  # never back, whatever a batch says
         if len(taken) < most:
             self._batches = None
         for record in taken:
@@ -76,10 +84,10 @@ class BatchReader(TopicOffsets):
                 self._told(record)
         return taken
 
-    def _fetch(self, wait_s: float) -> bool:
-        """Ask for more; return whether anything came."""
+    def _fetch(self, wait_s: float, *, one: bool) -> bool:
+        """Ask for more, or for `one` batch; return whether anything came."""
         try:
-            answer = self._line.ask(self._started(), wait_s)
+            answer = self._line.ask(self._started(), wait_s, one=one)
         except TransportError as error:
             if error.code is Code.BROKER_REFUSED:
                 raise

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from traceback import clear_frames
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
@@ -40,6 +41,8 @@ _log = logging.getLogger("refbus.bus.driver")
 
 _MOST_FETCHED = 4 * 1_048_576
 """Bytes that are asked for at once: more than two batches, so that each shows where the one before it ends."""
+_ONE_BATCH = 1
+"""Bytes to ask for where one record is wanted: a broker gives the first batch whole, however large (KIP-74)."""
 _PATIENCE_S = 10.0
 _LONG_POLL_S = 5.0
 """So long a broker keeps a question for which it has nothing yet; a record that comes ends the wait at once."""
@@ -206,11 +209,19 @@ class Fetched:
 
 
 async def _closed(client: AIOKafkaClient) -> None:
-    """Close a client and its sockets at once: a broker that keeps a question does not answer the farewell of TLS."""
-    for each in client._conns.values():
+    """Close a client and its sockets at once: a broker that keeps a question does not answer the farewell of TLS.
+
+    Its reading ends with an error that holds the last answer, megabytes, in a circle until the collector comes.
+    """
+    connections = list(client._conns.values())
+    reading = [each._read_task for each in connections if each._read_task is not None]
+    for each in connections:
         if each._writer is not None:
             each._writer.transport.abort()
     await client.close()
+    for task in reading:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            clear_frames(error.__traceback__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +244,8 @@ class Line:
         self._making: asyncio.Task[None] | None = None
         self._asked: _Asked | None = None
 
-    def ask(self, offset: int, wait_s: float) -> Fetched | None:
-        """Return what there is from `offset` on, None when it is not here within `wait_s` seconds.
+    def ask(self, offset: int, wait_s: float, *, one: bool = False) -> Fetched | None:
+        """Return what there is from `offset` on, None when it is not here within `wait_s` seconds; `one`: one batch.
 
         The question stays with the broker meanwhile, and the next call for the same offset goes on with it: short waits
         cost a question in five seconds, however many they are. Raises as `fetch`.
@@ -242,7 +253,8 @@ class Line:
         if self._asked is not None and self._asked.offset != offset:
             self.close_client()
         if self._asked is None:
-            task = self._loop.create_task(self._fetch(offset, _LONG_POLL_S, committed=True))
+            most = _ONE_BATCH if one else _MOST_FETCHED
+            task = self._loop.create_task(self._fetch(offset, _LONG_POLL_S, committed=True, most=most))
             self._asked = _Asked(offset, task, time.monotonic() + _LONG_POLL_S + _PATIENCE_S)
         asked, wait_s = self._asked, max(wait_s, _SHORTEST_WAIT_S)
         self._loop.run_until_complete(asyncio.wait({asked.task}, timeout=wait_s))
@@ -314,24 +326,24 @@ class Line:
     def _run(self, work: Any, patience_s: float) -> Any:
         return self._loop.run_until_complete(asyncio.wait_for(work, patience_s))
 
-    async def _fetch(self, offset: int, wait_s: float, *, committed: bool) -> Fetched:
+    async def _fetch(self, offset: int, wait_s: float, *, committed: bool, most: int = _MOST_FETCHED) -> Fetched:
         """Ask, and take whatever is no answer to that for a broker that is away."""
         try:
-            return await self._answered(offset, wait_s, committed=committed)
+            return await self._answered(offset, wait_s, committed=committed, most=most)
         except (KafkaError, OSError, RefbusError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a broker says makes the driver, or us, raise
             _log.error("%s: what the broker answers is not understood: %s", self._topic, type(error).__name__)
             raise KafkaConnectionError("an answer to another question") from None
 
-    async def _answered(self, offset: int, wait_s: float, *, committed: bool) -> Fetched:
+    async def _answered(self, offset: int, wait_s: float, *, committed: bool, most: int) -> Fetched:
         client, place = await self._connected(), TopicPartition(self._topic, 0)
         node = client.cluster.leader_for_partition(place)
         if node is None or node == -1:
             raise for_code(self._missing(client, node))
-        asked = [(self._topic, [(0, offset, _MOST_FETCHED)])]
+        asked = [(self._topic, [(0, offset, most)])]
         isolation = _READ_COMMITTED if committed else 0
-        question = FetchRequest(int(wait_s * 1000), 1, _MOST_FETCHED, isolation, asked)
+        question = FetchRequest(int(wait_s * 1000), 1, most, isolation, asked)
         while not (answer := await client.send(node, question)).topics:
             # KIP-219: a broker that slows somebody answers with no topic at all, and says for how long
             await asyncio.sleep(max(answer.throttle_time_ms / 1000, _SHORTEST_WAIT_S))
