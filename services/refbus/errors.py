@@ -259,15 +259,22 @@ class RefbusError(Exception):
         super().__init__(f"{code}: {detail}" if detail else str(code))
 
 
-class MalformedError(RefbusError):
+class RecordError(RefbusError):
+    """What came is to blame, by its bytes or by what it says, or cannot be judged here. Nothing of ours has failed.
+
+    Who decides about a record catches this: a disk or a line that fails is no reason to refuse anything.
+    """
+
+
+class MalformedError(RecordError):
     """The bytes or the fields are not what the format says."""
 
 
-class UntrustedError(RefbusError):
+class UntrustedError(RecordError):
     """It was checked and it is false: a signature, a key, a chain, a declaration."""
 
 
-class UncheckableError(RefbusError):
+class UncheckableError(RecordError):
     """It could not be checked: the key, schema or directory version is not known here."""
 
 
@@ -278,7 +285,7 @@ class RowError(UncheckableError):
         super().__init__(Code.HOME_DAMAGED, detail)
 
 
-class ConsentError(RefbusError):
+class ConsentError(RecordError):
     """The consent decision was DENY. `reasons` has every reason, sorted."""
 
     def __init__(self, reasons: tuple[Code, ...], detail: str = "") -> None:
@@ -286,7 +293,7 @@ class ConsentError(RefbusError):
         super().__init__(reasons[0], detail)
 
 
-class RuleError(RefbusError):
+class RuleError(RecordError):
     """A rule of the course of help forbids it: role, state, residency, a missing reason. `reasons` has every one."""
 
     def __init__(self, code: Code, detail: str = "", reasons: tuple[Code, ...] = ()) -> None:

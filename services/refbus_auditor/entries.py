@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from refbus.audit.erasure import OrderAnswer
 from refbus.bus.port import Record
@@ -26,8 +26,8 @@ from refbus.core.directory import Directory
 from refbus.core.units import DAY_MS
 from refbus.crypto.framing import sha256
 from refbus.database.port import Database
-from refbus.database.prepared import AnyOf
-from refbus.errors import Code, RefbusError, StoreError, UncheckableError
+from refbus.database.prepared import AnyOf, Prepared
+from refbus.errors import Code, RecordError, UncheckableError
 from refbus.node.counted_on import LOST_END
 from refbus.node.store.commit import move_position, note_failure
 from refbus.node.store.node import get_setting, put_setting
@@ -52,6 +52,14 @@ _GIVEN_UP_AT_ONCE = 50
 _SELF_TEST = "self_test"
 _RESULTS = frozenset(EntryResult)
 _WAITING = AnyOf(select(waiting.c.name), waiting.c.name)
+_GROW = Prepared(
+    update(tally)
+    .where(tally.c.result == bindparam("its_result"), tally.c.code == bindparam("its_code"))
+    .values(records=tally.c.records + bindparam("more"))
+)
+_BEGIN = Prepared(
+    insert(tally).values(result=bindparam("its_result"), code=bindparam("its_code"), records=bindparam("more"))
+)
 
 Counted = Callable[[EntryResult, Code | None, int], None]
 """Told of committed results: what became of how many records, and why."""
@@ -245,9 +253,7 @@ class Entries:
                 good.append((record, checked_in(record, directory)))
             except UncheckableError as error:
                 found.let_wait(Waits(record, error.code, owner_unverified(record, directory)))
-            except StoreError:  # this machine cannot read its directory: the record is as good as before
-                raise
-            except RefbusError as error:
+            except RecordError as error:
                 found.results[EntryResult.REFUSED, error.code] += 1
         return good
 
@@ -360,6 +366,6 @@ def account(connection: Connection, topic: str) -> Account:
 def _count(connection: Connection, result: EntryResult, code: Code | None, number: int) -> None:
     if number == 0:
         return
-    same = (tally.c.result == result) & (tally.c.code == (code or ""))
-    if connection.execute(update(tally).where(same).values(records=tally.c.records + number)).rowcount == 0:
-        connection.execute(insert(tally).values(result=result, code=code or "", records=number))
+    counted = {"its_result": result, "its_code": code or "", "more": number}
+    if _GROW.once(connection, counted).rowcount == 0:
+        _BEGIN.once(connection, counted)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from refbus.core.ids import KeyId
 from refbus.core.units import HOUR_MS
+from refbus.database.prepared import Prepared
 from refbus.node.store.sound import whole
 from refbus_auditor.store.tables import usage, waiting
 
@@ -55,6 +56,27 @@ ALL_UNVERIFIED = Amount(50_000, 192 * _MIB)
 """What may wait under one claimed name and key, and of everything that nobody can verify yet. It takes no member's
 room, and who does not know the number of a new key does not find the room of its entries."""
 _EVIDENCE, _NOBODY = "!", "?"
+_NAMES = Amount.__slots__
+_OF_WRITER = usage.c.writer == bindparam("its_writer")
+_THIS_DAY = usage.c.hour.between(bindparam("its_first"), bindparam("its_hour"))
+_USED = Prepared(select(usage).where(_OF_WRITER, _THIS_DAY))
+_GROW = Prepared(
+    update(usage)
+    .where(_OF_WRITER, usage.c.hour == bindparam("its_hour"))
+    .values({name: usage.c[name] + bindparam(f"more_{name}") for name in _NAMES})
+)
+_BEGIN = Prepared(
+    insert(usage).values(
+        {name: bindparam(f"more_{name}") for name in _NAMES}
+        | {"writer": bindparam("its_writer"), "hour": bindparam("its_hour")}
+    )
+)
+_FORGET = Prepared(delete(usage).where(_OF_WRITER, ~_THIS_DAY))
+_SUMS = select(func.count(), func.coalesce(func.sum(waiting.c.size), 0))
+_WAITS = Prepared(_SUMS.where(waiting.c.owner == bindparam("its_owner")))
+_ALL_UNVERIFIED = Prepared(
+    _SUMS.where(waiting.c.owner >= bindparam("its_first"), waiting.c.owner < bindparam("its_end"))
+)
 
 
 def account_of(writer: str, *, stays: bool) -> str:
@@ -127,36 +149,32 @@ class Budget:
     def write(self, connection: Connection) -> None:
         """Keep what was used, and forget what is older than a day, and what a clock that was ahead left behind."""
         for writer, amount in self._new.items():
-            this = (usage.c.writer == writer, usage.c.hour == self._hour)
-            grown = {name: usage.c[name] + getattr(amount, name) for name in Amount.__slots__}
-            if connection.execute(update(usage).where(*this).values(**grown)).rowcount == 0:
-                plain = {name: getattr(amount, name) for name in Amount.__slots__}
-                connection.execute(insert(usage).values(writer=writer, hour=self._hour, **plain))
-            connection.execute(delete(usage).where(usage.c.writer == writer, ~self._of_this_day()))
+            more = {f"more_{name}": getattr(amount, name) for name in _NAMES}
+            used = {"its_writer": writer, "its_hour": self._hour, **more}
+            if _GROW.once(connection, used).rowcount == 0:
+                _BEGIN.once(connection, used)
+            _FORGET.once(connection, self._day_of(writer))
 
     def _of(self, writer: str) -> tuple[Amount, Amount]:
         if writer not in self._used:
-            rows = self.connection.execute(select(usage).where(usage.c.writer == writer, self._of_this_day())).all()
+            rows = _USED.once(self.connection, self._day_of(writer)).all()
             amounts = {
                 row.hour: Amount(*(whole(each, 0) for each in (row.records, row.size, row.names))) for row in rows
             }
             self._used[writer] = (amounts.get(self._hour, Amount()), sum(amounts.values(), Amount()))
         return self._used[writer]
 
-    def _of_this_day(self) -> ColumnElement[bool]:
-        return usage.c.hour.between(self._hour - _DAY_HOURS + 1, self._hour)
+    def _day_of(self, writer: str) -> dict[str, object]:
+        """Return the parameters of a statement about a writer's day."""
+        return {"its_writer": writer, "its_first": self._hour - _DAY_HOURS + 1, "its_hour": self._hour}
 
     def _waiting(self, owner: str) -> Amount:
         if owner not in self._waits:
-            self._waits[owner] = self._sum(waiting.c.owner == owner)
+            self._waits[owner] = Amount(*_WAITS.once(self.connection, {"its_owner": owner}).one())
         return self._waits[owner]
 
     def _all_unverified(self) -> Amount:
         if self._unverified is None:
-            after = chr(ord(_NOBODY) + 1)
-            self._unverified = self._sum((waiting.c.owner >= _NOBODY) & (waiting.c.owner < after))
+            range_of = {"its_first": _NOBODY, "its_end": chr(ord(_NOBODY) + 1)}
+            self._unverified = Amount(*_ALL_UNVERIFIED.once(self.connection, range_of).one())
         return self._unverified
-
-    def _sum(self, chosen: ColumnElement[bool]) -> Amount:
-        sums = select(func.count(), func.coalesce(func.sum(waiting.c.size), 0)).where(chosen)
-        return Amount(*self.connection.execute(sums).one())

@@ -20,7 +20,7 @@ from refbus.envelope.format import Envelope
 from refbus.envelope.legal_basis import basis_of
 from refbus.envelope.routing import Authenticated, open_routing, receive, signer_of
 from refbus.envelope.stamps import verify_hop, verify_pass
-from refbus.errors import Code, RefbusError, StoreError, UncheckableError, UntrustedError
+from refbus.errors import Code, RecordError, RefbusError, UncheckableError, UntrustedError
 from refbus.wire.transport import BorderKind, BorderRecord, HopReceipt, Passed, RelayedNotice
 from refbus_gate.names import GateKeys
 
@@ -89,9 +89,7 @@ class Opener:
             digest = sha256(passed.envelope)
             opened = replace(opened, envelope=passed.envelope, envelope_sha256=digest)
             self._check_pass(passed, digest, origin)
-        except StoreError:  # this machine cannot read its directory: nobody is to blame
-            raise
-        except RefbusError as error:
+        except RecordError as error:
             return replace(opened, error=error)
         return self._event(replace(opened, passed=Pass(origin, passed.hour)), origin, resumed=resumed)
 
@@ -99,16 +97,14 @@ class Opener:
         """Open the envelope and authenticate its sender, who must be of the country whose topic it is in."""
         try:
             envelope = Envelope.parse(opened.envelope or b"")
-        except RefbusError as error:
+        except RecordError as error:
             return replace(opened, error=error)
         header = envelope.header
         try:
             authenticated = receive(envelope, self.identity.kems, self.directories, self.now_ms)
             if authenticated.sender.country != country:
                 raise UntrustedError(Code.WRONG_COUNTRY)
-        except StoreError:  # this machine cannot read its directory: nobody is to blame
-            raise
-        except RefbusError as error:
+        except RecordError as error:
             claim = self._claim(envelope, country) if error.code in _OF_SOMEBODY else None
             return replace(opened, header=header, error=error, claim=claim)
         presented = self._presented(opened, authenticated, resumed=resumed)
@@ -118,7 +114,7 @@ class Opener:
         """Return the block of an event that was stopped before its sender was looked at, if the sender is known."""
         try:
             routing = open_routing(envelope, self.identity.kems)
-        except RefbusError:
+        except RecordError:
             return None
         sender = signer_of(routing, self.directories.latest, self.now_ms)
         return routing.block if sender is not None and sender.country == country else None
@@ -129,9 +125,7 @@ class Opener:
         if routing.block.consent_record is not None:
             try:
                 evidence = self.cache.evidence_of(routing.block.consent_record, self.directories.latest)
-            except StoreError:  # this machine cannot read its directory: nobody is to blame
-                raise
-            except RefbusError as error:
+            except RecordError as error:
                 problem = error.code
         basis, basis_problem = self._basis(routing.block)
         return Presented(
@@ -153,9 +147,7 @@ class Opener:
             return None, None
         try:
             return basis_of(block.legal_basis_record, self.directories.latest), None
-        except StoreError:  # this machine cannot read its directory: nobody is to blame
-            raise
-        except RefbusError as error:
+        except RecordError as error:
             return None, error.code
 
     def _check_pass(self, passed: Passed, envelope_sha256: bytes, origin: CountryCode) -> None:

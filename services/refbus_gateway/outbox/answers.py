@@ -9,7 +9,7 @@ from refbus.core.units import HOUR_MS
 from refbus.core.vocabulary import EventType
 from refbus.envelope.format import Envelope
 from refbus.envelope.routing import Authenticated, receive
-from refbus.errors import Code, RefbusError, StoreError, UncheckableError
+from refbus.errors import Code, RecordError, RefbusError, StoreError, UncheckableError
 from refbus.said import said
 from refbus.wire.codelists import code_list
 from refbus.wire.consent import decode_signed
@@ -90,9 +90,7 @@ def expired(gateway: Gateway, tx: Transaction, raw: bytes) -> bool:
         envelope = Envelope.parse(raw)
         at_ms = envelope.header.expires_at_hour * HOUR_MS - 1
         block = receive(envelope, gateway.keys.openers(), gateway.history, at_ms).opened.block
-    except StoreError:
-        raise
-    except RefbusError:
+    except RecordError:
         return False
     if block.recipient != gateway.me or referrals.event_row_id(tx, block.sender, block.event_id) is not None:
         return False
