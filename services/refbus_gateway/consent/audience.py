@@ -1,8 +1,8 @@
 """Who has to hear of a new version of a consent, and what of the case has not left this computer yet.
 
 Every course of the case with that organisation is told that is still open, so that each shows it; where none is open,
-the newest that was begun. A course of which nothing ever left is told nothing. Each course is told in a step of its
-own: one that cannot be told keeps no other from it.
+or nothing came through in those that are, the newest of the others. A course of which nothing ever left is told
+nothing. Each course is told in a step of its own: one that cannot be told keeps no other from it.
 """
 
 from __future__ import annotations
@@ -127,12 +127,24 @@ def _tell(gateway: Gateway, tx: Transaction, error: RefbusError) -> None:
 
 
 def courses(tx: Transaction, case: Case, org: OrgId) -> list[Referral]:
-    """Return the courses of a case in which `org` hears of its consent, oldest first; none that cannot be read."""
+    """Return the courses of a case in which `org` hears of its consent, oldest first; none that cannot be read.
+
+    Where nothing is known to have come through in those that are open, the newest in which it did hears of it too.
+    """
     with_org = [found for found in referrals.of_case(tx, case) if found.org == org]
     views = each(with_org, lambda found: (found, course_state.view_of(tx, found)), lambda *_: None)
     begun = [(found, view) for found, view in views if view.last is not None]
     still_open = [found for found, view in begun if view.is_open]
-    return still_open or [found for found, _ in begun[-1:]]
+    if any(_came_through(tx, found) for found in still_open):
+        return still_open
+    over = [found for found, view in begun if not view.is_open]
+    heard = [found for found in over if _came_through(tx, found)] if still_open else over
+    return sorted([*heard[-1:], *still_open], key=lambda each: each.id)
+
+
+def _came_through(tx: Transaction, referral: Referral) -> bool:
+    """Whether the other side certainly has something of a course: it answered, or its gate took an event of ours."""
+    return any(not one.outgoing or one.status is EventStatus.SENT for one in referrals.events_of(tx, referral))
 
 
 def _waiting(tx: Transaction, case: Case, org: OrgId) -> list[Event]:
