@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, null, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, case, func, null, select, update
 
 from refbus.core.ids import KeyId
 from refbus.database.prepared import Prepared
@@ -57,18 +57,20 @@ def hasten(ready: str) -> Prepared:
 
 @cache
 def produced(ready: str, *, keeps: bool) -> Prepared:
-    """Return the statement that notes of the row `its_id` that the broker has it, if it is in the state `ready`.
+    """Return the statement that notes of the row `its_id` that the broker has it, at `now` (UTC ms).
 
-    It `becomes` another state, and comes up again at `next` (UTC ms, as `now`). Its bytes go unless it `keeps` them.
+    One in the state `ready` `becomes` another, and comes up again at `next`; its bytes go unless it `keeps` them. Of
+    what was stopped or replaced meanwhile only the moment is noted: it left all the same.
     """
+    is_ready = outbox.c.state == ready
     values = {
-        "state": bindparam("becomes"),
-        "value": outbox.c.value if keeps else null(),
+        "state": case((is_ready, bindparam("becomes")), else_=outbox.c.state),
+        "value": outbox.c.value if keeps else case((is_ready, null()), else_=outbox.c.value),
         "attempts": outbox.c.attempts + 1,
         "produced_ms": func.coalesce(outbox.c.produced_ms, bindparam("now")),
-        "next_ms": bindparam("next"),
+        "next_ms": case((is_ready, bindparam("next")), else_=outbox.c.next_ms),
     }
-    return Prepared(update(outbox).where(outbox.c.id == bindparam("its_id"), outbox.c.state == ready).values(values))
+    return Prepared(update(outbox).where(outbox.c.id == bindparam("its_id")).values(values))
 
 
 def _is_withdrawal() -> ColumnElement[bool]:

@@ -311,6 +311,21 @@ def test_what_may_have_left_is_not_sent_again_after_a_no(kz: Gateway) -> None:
     assert (row.state, row.value) == (RowState.HELD, None)
 
 
+def test_what_left_before_the_no_is_noted_behind_it(kz: Gateway) -> None:
+    """The broker's word comes when the event is stopped already: when it left is known, and nothing else changes."""
+    case, number = sent(kz)
+    with kz.store.write() as tx:
+        due = [row for row in outbox.due(tx, kz.now_ms()) if row.event_id]
+        outbox.hand_over(tx, [row.id for row in due], kz.now_ms())
+    withdrawals.stop(kz, case, None)
+    with kz.store.write() as tx:
+        outbox.produced(tx, due[0], now_ms=kz.now_ms(), next_ms=kz.now_ms() + 1)
+        (request, *_) = referrals.events_of(tx, referrals.get(tx, number))
+        (row,) = outbox.of_event(tx, request.id)
+    assert (row.state, row.value, row.produced_ms) == (RowState.HELD, None, kz.now_ms())
+    assert row.next_ms == due[0].next_ms
+
+
 def test_what_waits_under_an_old_directory_is_sealed_again(world: World, kz: Gateway) -> None:
     """After days without a line the queue names a version that gates have forgotten: each gets a fresh envelope."""
     _, number = sent(kz)
