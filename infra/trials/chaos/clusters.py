@@ -209,6 +209,8 @@ def _haste(ground: Ground, _cast: Cast) -> Sequence[Fault]:
     return [partial(stop_two, ground), partial(restart_hastily, ground)]
 
 
+_BEHIND = 480
+"""Events of a scenario whose fault waits for sends behind it: two waves at least come after the last place for one."""
 _OF_THREE = Scenario("", 4, _losses, federated=True, brokers=HA)
 
 THREE: tuple[Scenario, ...] = (
@@ -226,6 +228,7 @@ THREE: tuple[Scenario, ...] = (
         _OF_THREE,
         name="two of three brokers gone",
         faults=_two_gone,
+        least=_BEHIND,
         requires=("two of three brokers gone", _ALONE),
     ),
     replace(
@@ -233,6 +236,7 @@ THREE: tuple[Scenario, ...] = (
         name="two of three brokers frozen, one confirms alone",
         share=2,
         faults=_only_copy,
+        least=_BEHIND,
         acks="1",
         requires=(_ALONE,),
         control=True,
@@ -247,6 +251,7 @@ THREE: tuple[Scenario, ...] = (
         _OF_THREE,
         name="three brokers restarted at once, one confirms alone",
         faults=_haste,
+        least=_BEHIND,
         acks="1",
         requires=(_HASTY,),
         control=True,

@@ -74,7 +74,7 @@ def _expected(pages: Pages, found: Found) -> Iterable[Expected]:
             continue
         logged.add(planned.event)
         yield Expected(planned.event, planned.case, line.offset, _fate(planned, closed))
-        if planned.nature is Nature.WITHDRAWAL:
+        if planned.nature in {Nature.WITHDRAWAL, Nature.UNHEARD}:
             closed.add((planned.sender, planned.case))
     for planned in pages.planned:
         if planned.event not in logged and planned.event in accepted:
@@ -82,7 +82,7 @@ def _expected(pages: Pages, found: Found) -> Iterable[Expected]:
 
 
 def _fate(planned: Planned, closed: set[tuple[str, str]]) -> Fate:
-    if planned.nature is Nature.POISON:
+    if planned.nature in {Nature.POISON, Nature.UNHEARD}:
         return Fate.STOPPED
     if planned.nature is Nature.CROSSED:
         return Fate.ANY

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections.abc import Callable
 
 from chaos import logs
 from chaos.ground import Ground, wait
 from chaos.journal import Nature, Planned
+from chaos.load import PATIENCE_S
 from demo.world import PASSPHRASE, TOOLS_PATH, produce_all
 from kafka.processes import standing_still
 from kafka.rawbatches import CODECS, GZIP, ZSTD, Draft, bomb, put
@@ -177,21 +179,25 @@ def _put(ground: Ground, country: CountryCode, topic: str, batch: bytes) -> None
     ground.count("odd batches")
 
 
-def border_down(ground: Ground, country: CountryCode, other: CountryCode, seconds: float) -> None:
-    """Stop the cluster of `country` for a while; the border to `other` must go on, or this is an error."""
-    inbox = f"{other}.inbox.{ground.member(other, 'NGO')}"
-    address = ground.world.address(other, f"{other}-operator")
+def border_down(ground: Ground, country: CountryCode, other: str, send: Callable[[], int], seconds: float) -> None:
+    """Stop the cluster of `country` for so long; what is sent meanwhile over another border must arrive, or it fails.
+
+    `send` sends to the organisation `other` and returns how many events.
+    """
+    there = CountryCode(other[:2])
+    inbox, address = f"{there}.inbox.{other}", ground.world.address(there, f"{there}-operator")
     broker = ground.world.brokers[country]
     broker.stop()
     ground.count("border down")
     try:
-        began = logs.ends(address, [inbox])[inbox]
+        before = logs.ends(address, [inbox])[inbox]
+        sent = send()
+        arrived = wait(lambda: logs.ends(address, [inbox])[inbox] >= before + sent, PATIENCE_S)
         time.sleep(seconds)
-        grown = logs.ends(address, [inbox])[inbox] - began
     finally:
         broker.start()
-    ground.measured["delivered over the other border while one was down"] += grown
-    if grown == 0:
+    ground.measured["sent over the other border while one was down"] += sent
+    if not arrived:
         raise TimeoutError("the other border stood still")
 
 

@@ -24,6 +24,7 @@ class Nature(StrEnum):
     CROSSED = "CROSSED"  # an answer on its way while the other side withdraws: whichever a gate sees first decides
     WITHDRAWAL = "WITHDRAWAL"  # delivered once; closes its case for everything behind it
     UNCONSENTED = "UNCONSENTED"  # sealed and signed, but without consent: refused
+    UNHEARD = "UNHEARD"  # a withdrawal of what never left its sender: the own gate refuses it
     POISON = "POISON"  # bytes that are no envelope, or no longer the one that was signed: refused or quarantined
 
 

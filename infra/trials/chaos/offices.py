@@ -45,9 +45,11 @@ from refbus_gateway.home.folder import Home
 from refbus_gateway.home.gateway import Gateway, open_gateway
 from refbus_gateway.store import cases as stored
 from refbus_gateway.store import consents as rows
+from refbus_gateway.store import outbox as outboxes
 from refbus_gateway.store import referrals
 from refbus_gateway.store.outbox import RowState
 from refbus_gateway.store.schema import outbox
+from refbus_gateway.store.session import Transaction
 
 NAME = "gateways and gates killed"
 EVENTS_PER_CASE = 4
@@ -81,6 +83,7 @@ class Offices:
     answered: set[ReferralId] = field(default_factory=set)
     withdrawn: set[ReferralId] = field(default_factory=set)
     acknowledged: set[int] = field(default_factory=set)
+    unheard: set[ReferralId] = field(default_factory=set)
 
     def send(self, case: PlannedCase, content: bytes, name: str) -> None:
         """Take a case in, note the person's consent and queue the referral, in one transaction."""
@@ -121,9 +124,16 @@ class Offices:
         return len(self.answered | self.withdrawn)
 
     def unacknowledged(self) -> int:
-        """Return how many withdrawals the agency has no word about yet."""
+        """Return how many withdrawals the agency has no word about yet, of requests that may have left."""
         with self.agency.store.read() as tx:
-            return sum(row.acknowledged_ms is None for row in rows.withdrawal_rows(tx, outgoing=True))
+            waits = [row for row in rows.withdrawal_rows(tx, outgoing=True) if row.acknowledged_ms is None]
+            return sum(not _never_left(tx, referrals.event(tx, row.event_row).referral) for row in waits)
+
+    def note_unheard(self) -> None:
+        """Note whose request was in the hands of a gateway that was killed, and never left: nobody hears of its no."""
+        with self.agency.store.read() as tx:
+            taken_back = [each for each in referrals.every(tx) if each.referral_id in self.withdrawn]
+            self.unheard = {each.referral_id for each in taken_back if _never_left(tx, each.id)}
 
     def waiting(self) -> int:
         """Return how many envelopes of either office have not been passed on by a gate."""
@@ -134,7 +144,12 @@ class Offices:
         return found
 
     def nature(self, block: RoutingBlock) -> Nature:
-        """Return what must become of an event: an answer may cross a withdrawal, everything else arrives."""
+        """Return what must become of an event: an answer may cross a withdrawal, everything else arrives.
+
+        Only a no to what never left does not.
+        """
+        if block.event_type is EventType.CONSENT_WITHDRAWN and block.referral_id in self.unheard:
+            return Nature.UNHEARD
         answer = block.sender == self.shelter.me and block.event_type is not EventType.WITHDRAWAL_ACKNOWLEDGED
         return Nature.CROSSED if answer and block.referral_id in self.withdrawn else Nature.EVENT
 
@@ -161,6 +176,8 @@ def _run(cast: Cast) -> Result:
             stuck = _play(offices, cases)
             rest(ground, offices)
             tally = judge_stores(offices, cases)
+            offices.note_unheard()
+            ground.measured["nos to requests that never left"] = len(offices.unheard)
         ground.stop_services()
         ground.collect()
         events = journal_of_log(ground, (offices.agency.me, offices.shelter.me), offices.nature)
@@ -336,6 +353,19 @@ def judge_stores(offices: Offices, cases: int) -> Tally:
         twice = sum(times - 1 for times in found.values())
         tally.add("duplicate_effects", twice, f"{twice} {kind} came twice")
     return tally
+
+
+def _never_left(tx: Transaction, number: int) -> bool:
+    """Whether a request was noted as handed over and is stopped, confirmed by no broker and known to no gate."""
+    request = referrals.events_of(tx, referrals.get(tx, number))[0]
+    envelopes = outboxes.of_event(tx, request.id)
+    return bool(envelopes) and all(
+        each.state is RowState.HELD
+        and each.handed_ms is not None
+        and each.produced_ms is None
+        and not outboxes.receipts(tx, each.id)
+        for each in envelopes
+    )
 
 
 def _incoming(gateway: Gateway, kind: EventType) -> Counter[ReferralId]:

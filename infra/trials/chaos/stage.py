@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +40,7 @@ Prepare = Callable[[Ground, Cast], Sequence[Fault]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One of our own scenarios. `share` is its part of all events, relative to the others.
+    """One of our own scenarios. `share` is its part of all events, relative to the others; `least` is what it needs.
 
     `brokers` has how many a country's cluster has where it is not one.
     `acks` is whose word senders wait for. Without `lists` brokers do not look who was withdrawn.
@@ -64,10 +64,12 @@ class Scenario:
     acks: str = "all"
     lists: bool = True
     control: bool = False
+    least: int = 0
 
     def run(self, cast: Cast) -> Result:
         """Play it. Whatever happens nothing is left running; what went wrong outside the product is `stuck`."""
         began = time.monotonic()
+        cast = replace(cast, events=max(cast.events, self.least))
         ground = Ground.open(
             cast.folder,
             federated=self.federated,

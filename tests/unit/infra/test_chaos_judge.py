@@ -10,13 +10,16 @@ from chaos.evidence import _entry_of
 from chaos.inboxes import Reading, read_inbox
 from chaos.judging import Tally
 from chaos.logs import Line
+from chaos.offices import _never_left
 from chaos.result import Result
 from refbus.core.directory import OrgStatus
 from refbus.core.units import DAY_MS
 from refbus.errors import MalformedError
 from refbus.trust.publisher import changes
 from refbus.wire.transport import ErasureOrder
+from refbus_gateway.consent import withdrawals
 from refbus_gateway.erasure import demand
+from refbus_gateway.store import outbox
 from support.ceremonies import AGENCY, PASSPHRASE, SHELTER
 from support.gateways import Pair, sent
 
@@ -72,3 +75,20 @@ def test_what_was_measured_is_printed_in_seconds() -> None:
     assert [line.split(maxsplit=1) for line in result.figures()] == [
         ["8.5", "s until a standby decided after kill -9, at most"]
     ]
+
+
+def test_what_never_left_is_told_from_what_may_have(tmp_path: Path) -> None:
+    """A request that was in the hands of a gateway when it was killed, and of which no broker has said a word."""
+    own = Pair(tmp_path)
+    case, number = sent(own.kz)
+    with own.kz.store.write() as tx:
+        due = [row for row in outbox.due(tx, own.kz.now_ms()) if row.event_id is not None]
+        assert not _never_left(tx, number)
+        outbox.hand_over(tx, [row.id for row in due], own.kz.now_ms())
+        assert not _never_left(tx, number)
+    withdrawals.stop(own.kz, case, None)
+    with own.kz.store.write() as tx:
+        assert _never_left(tx, number)
+        outbox.produced(tx, due[0], now_ms=own.kz.now_ms(), next_ms=own.kz.now_ms())
+        assert not _never_left(tx, number)
+    own.close()
