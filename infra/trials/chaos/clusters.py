@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 from chaos import faults, logs
 from chaos.ground import Ground, wait
 from chaos.journal import read
-from chaos.stage import KZ, UZ, Cast, Scenario
+from chaos.stage import KZ, UZ, Cast, Scenario, send_beside
 from chaos.timeline import Fault
 from demo.world import HA
 from kafka import Broker
@@ -121,13 +121,12 @@ def lose_two(ground: Ground, seconds: float) -> None:
     in_step(ground)
 
 
-def lose_the_only_copy(ground: Ground) -> None:
-    """Freeze two brokers; what the third takes meanwhile it has alone, and then its disk is lost."""
+def lose_the_only_copy(ground: Ground, send: Callable[[], object]) -> None:
+    """Freeze two brokers; what the third takes meanwhile, of `send` too, it has alone, and then its disk is lost."""
     leader = leading(ground, OUTBOX)
     first, second = (each for each in ground.world.brokers[KZ].each if each is not leader)
     with standing_still(first.pid), standing_still(second.pid):
-        for _ in range(2):  # what was under way before they stood still, and what came after
-            _wait_for_sends(ground)
+        send()
         leader.kill()
         leader.lose_disk()
         ground.count("disk lost with what no other broker had")
@@ -198,11 +197,17 @@ def _restarts(ground: Ground, _cast: Cast) -> Sequence[Fault]:
 
 
 def _two_gone(ground: Ground, _cast: Cast) -> Sequence[Fault]:
-    return [*(partial(lose_two, ground, seconds) for seconds in (5.0, 20.0)), partial(lose_the_only_copy, ground)]
+    def wait_for_sends() -> None:
+        for _ in range(2):  # what was under way before they stood still, and what came after
+            _wait_for_sends(ground)
+
+    gone = (partial(lose_two, ground, seconds) for seconds in (5.0, 20.0))
+    return [*gone, partial(lose_the_only_copy, ground, wait_for_sends)]
 
 
-def _only_copy(ground: Ground, _cast: Cast) -> Sequence[Fault]:
-    return [partial(lose_the_only_copy, ground)]
+def _only_copy(ground: Ground, cast: Cast) -> Sequence[Fault]:
+    road = (ground.member(KZ, "NATIONAL_AGENCY"), ground.member(UZ, "NGO"))
+    return [partial(lose_the_only_copy, ground, partial(send_beside, ground, cast, road, "alone", acks="1"))]
 
 
 def _haste(ground: Ground, _cast: Cast) -> Sequence[Fault]:
@@ -236,7 +241,6 @@ THREE: tuple[Scenario, ...] = (
         name="two of three brokers frozen, one confirms alone",
         share=2,
         faults=_only_copy,
-        least=_BEHIND,
         acks="1",
         requires=(_ALONE,),
         control=True,

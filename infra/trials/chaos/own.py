@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from chaos import faults
 from chaos.auditing import judge_audit, start_auditor
-from chaos.cases import Mix, Road, scripts
+from chaos.cases import Mix, Road
 from chaos.ground import Ground
-from chaos.load import Load
-from chaos.stage import KG, KZ, UZ, Cast, Sabotage, Scenario
+from chaos.stage import KG, KZ, UZ, Cast, Sabotage, Scenario, send_beside
 from chaos.timeline import Fault
 
 BOTH = (KZ, UZ)
@@ -106,18 +104,15 @@ def _odd_batches(ground: Ground, cast: Cast) -> Sequence[Fault]:
 
 def _border(ground: Ground, cast: Cast) -> Sequence[Fault]:
     road = (ground.member(KZ, "NATIONAL_AGENCY"), ground.member(KG, "NGO"))
-
-    def send(name: str) -> int:
-        drawn = (replace(each, name=f"{name}, {each.name}") for each in scripts(cast.rng, [road], 20, Mix(steps=2)))
-        load = Load({KZ: partial(ground.world.address, KZ, f"{KZ}-operator")}, ground.journal, cast.rng, again=0.0)
-        try:
-            load.run(cast.sealer.seal(ground.world.paths, drawn))
-        finally:
-            load.close()
-        return load.sent
-
     return [
-        partial(faults.border_down, ground, UZ, road[1], partial(send, f"away for {seconds:.0f} s"), seconds)
+        partial(
+            faults.border_down,
+            ground,
+            UZ,
+            road[1],
+            partial(send_beside, ground, cast, road, f"{seconds:.0f} s"),
+            seconds,
+        )
         for seconds in (8.0, 12.0)
     ]
 

@@ -127,6 +127,19 @@ def _play(scenario: Scenario, ground: Ground, cast: Cast) -> tuple[str, int]:
     return stuck, load.sent
 
 
+def send_beside(ground: Ground, cast: Cast, road: Road, name: str, acks: str = "all") -> int:
+    """Send some events along a road, beside those of the scenario, and return how many: a fault needs them now."""
+    drawn = (replace(each, name=f"{name}, {each.name}") for each in scripts(cast.rng, [road], 20, Mix(steps=2)))
+    origin = CountryCode(road[0][:2])
+    outbox = {origin: partial(ground.world.address, origin, f"{origin}-operator")}
+    load = Load(outbox, ground.journal, cast.rng, again=0.0, acks=acks)
+    try:
+        load.run(cast.sealer.seal(ground.world.paths, drawn))
+    finally:
+        load.close()
+    return load.sent
+
+
 def roads(ground: Ground, countries: Sequence[str]) -> list[Road]:
     """Return who sends to whom: across each border both ways, and within the first country."""
     agencies = {country: ground.member(country, "NATIONAL_AGENCY") for country in countries}
