@@ -16,14 +16,8 @@ from refbus.trust.publisher.export import write_archive
 from refbus.trust.publisher.published import mark_of
 from refbus.trust.publisher.repository import Repository
 from refbus.trust.reader.loader import TrustStore
-from support.ceremonies import SHELTER, Lab, lab, later, read
+from support.ceremonies import SHELTER, Lab, later, read
 from support.directories import NOW_MS
-
-
-@pytest.fixture
-def fed(tmp_path: Path) -> Lab:
-    """Return a federation."""
-    return lab(tmp_path)
 
 
 def suspend(fed: Lab, days: float = 0) -> None:

@@ -31,11 +31,10 @@ def fed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 
 @pytest.fixture
-def store(fed: Lab, tmp_path: Path) -> TrustStore:
-    """Make a reader that has version 1."""
-    made = fed.store(tmp_path / "reader")
-    read(made, fed.files())
-    return made
+def store(store: TrustStore, fed: Lab) -> TrustStore:
+    """Give a reader that has version 1."""
+    read(store, fed.files())
+    return store
 
 
 def _publish(fed: Lab, role: str, edit: Callable[[Any], object]) -> None:
